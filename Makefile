@@ -1,0 +1,40 @@
+# The verbs of the project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODELS := Model1 Model2 Model3 Model4
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lab lint colab clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+run: $(VENV)/installed  ## train the four models in their notebooks; EPOCHS=2 for a quick look
+	$(BIN)/python -m src data
+	@for model in $(MODELS); do \
+	  EPOCHS=$(EPOCHS) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN notebooks/$$model.ipynb || exit 1; \
+	done
+	@$(BIN)/python -m src table
+
+test: $(VENV)/installed  ## run the test suite
+	$(BIN)/python -m pytest
+
+lab: $(VENV)/installed  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lint: $(VENV)/installed  ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+colab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
+	$(BIN)/python -m src colab $(REPO)
+
+clean:  ## remove what can be made again: environment, data, caches
+	rm -rf $(VENV) data runs .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

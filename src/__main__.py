@@ -1,0 +1,119 @@
+"""The command line: python -m src list | run | data | table | colab. It calls what the notebooks call, and prints."""
+
+import argparse
+import dataclasses
+import re
+import sys
+from pathlib import Path
+
+from src import InputError
+
+
+def main(arguments=None):
+    """Parse and run a command; returns its exit code: 2 for bad input, after one sentence on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m src", description="MNIST with a few thousand parameters.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    commands.add_parser("list", help="print the experiments")
+
+    run = commands.add_parser("run", help="train experiments over several seeds and print their results")
+    run.add_argument("names", nargs="+", metavar="NAME", help="experiments, as listed by 'list'")
+    run.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
+    run.add_argument("--epochs", type=int, help="instead of the experiment's own number")
+    run.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    run.add_argument("--split", default="test", help="test (default), or validation for choosing a recipe")
+    run.add_argument(
+        "--results", type=Path, help="folder of the records (default: results/, or runs/ with other epochs)"
+    )
+
+    commands.add_parser("data", help="obtain and verify MNIST")
+    commands.add_parser("table", help="print the results of the notebooks as they ran last")
+
+    colab = commands.add_parser("colab", help="write the repository's address into the notebooks")
+    colab.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="default: the git remote origin")
+
+    options = parser.parse_args(arguments)
+    try:
+        COMMANDS[options.command](options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again to go on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+# torch takes seconds to import, so each command imports what it needs, and --help answers at once.
+
+
+def list_experiments(options):
+    from src.experiments import SERIES, techniques
+    from src.model import build, count_parameters, receptive_field
+
+    for experiment in SERIES.values():
+        print(experiment.name)
+        print(f"  layer line       {experiment.layer_line}")
+        print(f"  parameters       {count_parameters(build(experiment)):,}")
+        print(f"  receptive field  {receptive_field(experiment.layer_line)}")
+        print(f"  techniques       {techniques(experiment)}")
+        print(f"  target           {', '.join(map(str, experiment.target))}")
+
+
+def run(options):
+    from src import records, report
+    from src.experiments import find
+    from src.sweep import run_one
+
+    seeds = parse_seeds(options.seeds)
+    experiments = [find(name) for name in options.names]
+    folder = options.results or records.RESULTS
+    if options.epochs is not None:
+        shortened = [dataclasses.replace(experiment, epochs=options.epochs) for experiment in experiments]
+        if shortened != experiments and not options.results:
+            folder = records.RUNS
+        experiments = shortened
+    found = {}
+    for experiment in experiments:
+        found[experiment.name] = [run_one(experiment, seed, options.device, options.split, folder) for seed in seeds]
+    print(report.table(found))
+
+
+def parse_seeds(text):
+    """[0, 1, 2, 7] from "0-2,7". Raises InputError for anything else."""
+    seeds = []
+    for part in text.split(","):
+        if not (match := re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip())):
+            raise InputError(
+                f"--seeds {text}: '{part}' is not a whole number or a range; write for example 0-4 or 0,2,7."
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise InputError(f"--seeds {text}: the range {part} runs backwards; write {last}-{first}.")
+        seeds.extend(range(first, last + 1))
+    return list(dict.fromkeys(seeds))
+
+
+def data(options):
+    from src.data import load, root
+
+    print(f"MNIST in {root()}: {len(load('train')):,} training and {len(load('test')):,} test images, verified.")
+
+
+def table(options):
+    from src import records, report
+    from src.experiments import SERIES
+
+    print(report.table(records.load_latest(SERIES)))
+
+
+def colab(options):
+    from src.colab import set_address
+
+    print(set_address(options.repo))
+
+
+COMMANDS = {"list": list_experiments, "run": run, "data": data, "table": table, "colab": colab}
+
+if __name__ == "__main__":
+    sys.exit(main())

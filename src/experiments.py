@@ -1,0 +1,109 @@
+"""The four models of the series as data, each written as a change to the one before it."""
+
+import dataclasses
+import os
+from dataclasses import dataclass, replace
+
+from src import InputError
+from src.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A part of a target, for example test accuracy >= 99.5; accuracies in percent, gaps in points."""
+
+    quantity: str  # "train accuracy", "test accuracy", "gap" (train minus test), "parameters" or "epochs"
+    relation: str  # "<", "<=", ">" or ">="
+    bound: float
+
+    def __str__(self):
+        unit = {"train accuracy": " %", "test accuracy": " %", "gap": " points"}.get(self.quantity, "")
+        return f"{self.quantity} {self.relation} {self.bound:,}{unit}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a run, except its seed, and what the run is hoped to show."""
+
+    name: str
+    target: tuple  # of Conditions on the last epoch
+    layer_line: str  # the architecture; src/model.py explains the words
+    batch_normalization: bool = False  # after every convolution but the last
+    dropout: float = 0.0  # probability that a channel of an image is zeroed, after every hidden convolution
+    augmentation: Augmentation | None = None
+    schedule: str = "constant"  # or "one-cycle": warm up to the learning rate, then anneal to zero
+    learning_rate: float = 0.002  # of AdamW; the peak, if there is a schedule
+    weight_decay: float = 0.01
+    batch_size: int = 128  # images
+    epochs: int = 15
+
+
+MODEL1 = Experiment(
+    name="Model1",
+    target=(Condition("train accuracy", ">=", 99.5), Condition("gap", ">", 0.2)),
+    layer_line="8 12 P 16p 16p P 18p 6x10",
+    batch_normalization=True,
+)
+MODEL2 = replace(
+    MODEL1,
+    name="Model2",
+    target=(Condition("parameters", "<", 8000), Condition("gap", "<", 0.2)),
+    layer_line="8 12 P 16p 16p P 18p G t10",
+    dropout=0.05,
+)
+MODEL3 = replace(
+    MODEL2,
+    name="Model3",
+    target=(Condition("parameters", "<", 8000), Condition("gap", "<", 0)),
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+)
+MODEL4 = replace(
+    MODEL3,
+    name="Model4",
+    target=(Condition("parameters", "<", 8000), Condition("epochs", "<=", 15), Condition("test accuracy", ">=", 99.5)),
+    schedule="one-cycle",
+    learning_rate=0.02,
+)
+
+SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]}
+
+
+def find(name):
+    """The Experiment of that name. Raises InputError, naming those there are, if there is none."""
+    if name not in SERIES:
+        raise InputError(f"no experiment '{name}'; choose one of {', '.join(SERIES)}.")
+    return SERIES[name]
+
+
+def with_epochs_from_environment(experiment):
+    """The experiment with as many epochs as the environment variable EPOCHS says, if it says so.
+
+    This is how `make run EPOCHS=2` reaches the notebooks. Raises InputError if EPOCHS is no integer.
+    """
+    epochs = os.environ.get("EPOCHS") or experiment.epochs
+    try:
+        return replace(experiment, epochs=int(epochs))
+    except ValueError:
+        raise InputError(f"EPOCHS={epochs}: not a whole number; write for example EPOCHS=2.") from None
+
+
+def changes(before, after):
+    """What differs between two experiments, as lines "field: old -> new"; names and targets aside."""
+    return [
+        f"{field.name.replace('_', ' ')}: {getattr(before, field.name)} -> {getattr(after, field.name)}"
+        for field in dataclasses.fields(Experiment)
+        if field.name not in ("name", "target") and getattr(before, field.name) != getattr(after, field.name)
+    ]
+
+
+def techniques(experiment):
+    """The techniques that an experiment uses, in words."""
+    augmentation = experiment.augmentation
+    used = {
+        "batch normalization": experiment.batch_normalization,
+        "global average pooling": "G" in experiment.layer_line.split(),
+        f"dropout {experiment.dropout:g}": experiment.dropout,
+        f"augmentation ({augmentation})": augmentation,
+        f"{experiment.schedule} learning rate": experiment.schedule != "constant",
+    }
+    return ", ".join(words for words, there in used.items() if there) or "none"

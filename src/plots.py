@@ -1,0 +1,135 @@
+"""Figures in one look: numbers in, figure out. Every figure answers one question, stated in its title."""
+
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from src import InputError
+from src.model import CLASSES
+
+IMAGES = Path(__file__).resolve().parent.parent / "images"
+
+# Okabe and Ito's palette, told apart by colour-blind eyes and, by lightness, in grey print.
+BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000"
+TARGET_LINE = dict(color=BLACK, linewidth=1, linestyle=":")
+
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+def save(figure, name):
+    """Write a figure to images/name as PNG, by one rename, close it, and return it for a notebook to show.
+
+    Raises InputError if it cannot be written.
+    """
+    path = IMAGES / name
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}.png")
+    try:
+        IMAGES.mkdir(exist_ok=True)
+        figure.savefig(temporary, metadata={"Software": None})
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write the figure {path}: {error.strerror}; free or open that folder.") from error
+    finally:
+        plt.close(figure)
+    return figure
+
+
+def digits_grid(images, captions=None, columns=10, title=""):
+    """Images (N, 1, 28, 28), ink bright, as a grid with a caption of one or two lines under each."""
+    rows = max(1, -(-len(images) // columns))
+    height = 1.0 if captions is None else 1.35
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows,
+            columns,
+            figsize=(columns, rows * height + 0.4),
+            squeeze=False,
+            subplot_kw={"xticks": [], "yticks": []},
+        )
+        for ax in axes.flat:
+            ax.set_axis_off()
+        for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+            ax.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=255)
+            if captions is not None:
+                ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, ha="center", va="top", fontsize=9)
+        figure.suptitle(title)
+    return figure
+
+
+def history(run, goal=0.994):
+    """How one run went: accuracy and loss after each epoch, while training and on the test set."""
+    epochs = [epoch.epoch for epoch in run.history]
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
+        for ax, quantity, factor in [(left, "accuracy", 100), (right, "loss", 1)]:
+            train = [factor * getattr(epoch, f"train_{quantity}") for epoch in run.history]
+            test = [factor * getattr(epoch, f"test_{quantity}") for epoch in run.history]
+            ax.plot(
+                epochs, train, color=ORANGE, marker="o", markersize=4, linestyle="--", label="train (while learning)"
+            )
+            ax.plot(epochs, test, color=BLUE, marker="s", markersize=4, label=run.split)
+            ax.set_xlabel("epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        left.set_ylabel("accuracy (%)")
+        left.set_ylim(max(90, min(left.get_ylim()[0], 98)), 100.05)
+        left.axhline(100 * goal, label=f"{100 * goal:.1f} %", **TARGET_LINE)
+        left.legend(loc="lower right")
+        right.set_ylabel("cross-entropy (nats, log scale)")
+        right.set_yscale("log")
+        for axis_ticks in (right.yaxis.set_major_formatter, right.yaxis.set_minor_formatter):
+            axis_ticks("{x:g}")
+        right.legend(loc="upper right")
+        figure.suptitle(f"{run.experiment.name}, seed {run.seed}: does it fit, and does it generalize?")
+    return figure
+
+
+def confusion(labels, predictions, title):
+    """Confusion matrix of labels and predictions, (N,) integers 0 to 9: which digits are mistaken for which."""
+    counts = np.zeros((CLASSES, CLASSES), dtype=int)
+    np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
+    mistakes = counts - np.diag(np.diag(counts))
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, ax = plt.subplots(figsize=(6, 5.4))
+        shades = ax.imshow(mistakes, cmap="Blues", vmax=max(1, mistakes.max()))
+        for true in range(CLASSES):
+            for predicted in range(CLASSES):
+                count = counts[true, predicted]
+                if count:
+                    dark = true != predicted and count > 0.6 * mistakes.max()
+                    ax.text(
+                        predicted,
+                        true,
+                        count,
+                        ha="center",
+                        va="center",
+                        fontsize=8 if true == predicted else 10,
+                        color="white" if dark else "gray" if true == predicted else "black",
+                    )
+        ax.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="predicted digit", ylabel="true digit", title=title)
+        figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85)
+    return figure
+
+
+def mistakes(digits, logits, title, most=20):
+    """The misclassified Digits, surest mistake first, each with what was predicted and how surely."""
+    probabilities = logits.softmax(dim=1)
+    sureness, predictions = probabilities.max(dim=1)
+    wrong = (predictions != digits.labels).nonzero().flatten()
+    wrong = wrong[sureness[wrong].argsort(descending=True)]
+    shown = wrong[:most]
+    captions = [f"{digits.labels[i]}, not {predictions[i]}\n{100 * sureness[i]:.0f} % sure" for i in shown.tolist()]
+    return digits_grid(digits.images[shown], captions, title=f"{title}: {len(wrong)} mistakes, the surest {len(shown)}")

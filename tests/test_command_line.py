@@ -1,0 +1,85 @@
+import subprocess
+import sys
+
+import pytest
+
+from src.__main__ import main, parse_seeds
+from src.data import root
+from src.experiments import SERIES
+
+
+def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
+    assert main(["list"]) == 0
+    output = capsys.readouterr().out
+    for experiment in SERIES.values():
+        assert experiment.name in output and experiment.layer_line in output
+    assert "14,190" in output and "7,890" in output
+
+
+def test_run_prints_a_table_per_run_and_a_summary_and_keeps_the_records(few_digits, tmp_path, capsys):
+    arguments = [
+        "run",
+        "Model4",
+        "--seeds",
+        "0-1",
+        "--epochs",
+        "2",
+        "--split",
+        "validation",
+        "--results",
+        str(tmp_path),
+    ]
+    arguments += ["--device", "cpu"]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert output.count("epoch  train loss") == 2 and "Model4, seed 1" in output
+    assert "±" in output.splitlines()[-1]
+    kept = sorted(path.name for path in (tmp_path / "validation" / "Model4").glob("*.json"))
+    assert kept == ["seed-0.json", "seed-1.json"]
+
+
+@pytest.mark.parametrize(
+    "text, seeds", [("3", [3]), ("0-4", [0, 1, 2, 3, 4]), ("0,2,7-9", [0, 2, 7, 8, 9]), ("1,1", [1])]
+)
+def test_seeds_are_read_as_numbers_and_ranges(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["run", "Model9"], "no experiment 'Model9'; choose one of Model1"),
+        (["run", "Model1", "--device", "tpu"], "no device 'tpu'"),
+        (["run", "Model1", "--epochs", "0"], "epochs must be at least 1"),
+        (["run", "Model1", "--epochs", "two"], "invalid int value: 'two'"),
+        (["run", "Model1", "--seeds", "one"], "'one' is not a whole number"),
+        (["run", "Model1", "--seeds", "1.5"], "'1.5' is not a whole number"),
+        (["run", "Model1", "--seeds", "4-0"], "runs backwards"),
+        (["run", "Model1", "--split", "train"], "cannot evaluate on 'train'"),
+        (["run", "Model1", "--results", "/dev/null/here"], "/dev/null/here"),
+        (["colab", "https://example.org"], "write REPO=owner/name"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words):
+    done = subprocess.run([sys.executable, "-m", "src", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_sentence_and_exit_code_2(tmp_path):
+    """A file size limit stands for the full disk: it fails in the same call, in the middle of a file."""
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+        "from src import data; load = data.load; data.load = lambda split: load(split)[:200]; "
+        "from src.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["run", "Model1", "--epochs", "1", "--results", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", limited, *arguments], capture_output=True, text=True)
+    assert done.returncode == 2 and "cannot write the checkpoint" in done.stderr and "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".json", ".checkpoint")]
+
+
+def test_data_says_where_the_digits_are(capsys):
+    assert main(["data"]) == 0
+    assert str(root()) in capsys.readouterr().out

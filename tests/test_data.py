@@ -1,0 +1,149 @@
+import io
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from src import InputError, data
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    """A root of its own with a copy of the real files, and a source that has them; nothing goes online."""
+    real = data.root() / "MNIST" / "raw"
+    data.load("test")
+
+    def copy(folder):
+        shutil.copytree(real, folder / "found")
+        return folder / "found"
+
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
+    monkeypatch.setattr(data, "SOURCES", {"a copy": copy})
+    raw = tmp_path / "MNIST" / "raw"
+    shutil.copytree(real, raw)
+    data._read.cache_clear()
+    yield raw
+    data._read.cache_clear()
+
+
+def test_the_digits_are_mnist():
+    train, test = data.load("train"), data.load("test")
+    assert train.images.shape == (60_000, 1, 28, 28) and test.images.shape == (10_000, 1, 28, 28)
+    assert train.labels[:5].tolist() == [5, 0, 4, 1, 9] and test.labels[:5].tolist() == [7, 2, 1, 0, 4]
+    assert test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+def test_mean_and_standard_deviation_are_those_of_the_training_pixels():
+    pixels = data.load("train").images / 255
+    assert abs(pixels.mean() - data.MEAN) < 1e-4 and abs(pixels.std() - data.STD) < 1e-4
+
+
+def test_the_validation_split_is_fixed_stratified_and_disjoint_from_what_is_fitted():
+    train, fit, validation = data.load("train"), data.load("fit"), data.load("validation")
+    assert (len(fit), len(validation)) == (55_000, 5_000)
+    assert (validation.labels.bincount() - train.labels.bincount() / 12).abs().max() < 1
+    assert (fit.labels.bincount() + validation.labels.bincount() == train.labels.bincount()).all()
+    fitted, held_out = ({image.tobytes() for image in part.images.numpy()} for part in (fit, validation))
+    assert not fitted & held_out
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(InputError, match="unknown split 'tset'"):
+        data.load("tset")
+
+
+@pytest.mark.parametrize("damage", ["a flipped byte", "truncated", "foreign", "missing"])
+def test_a_wrong_file_is_set_aside_and_fetched_again(raw, capsys, damage):
+    path = raw / data.TEST_IMAGES
+    content = bytearray(path.read_bytes())
+    if damage == "a flipped byte":
+        content[5_000_000] ^= 1
+        path.write_bytes(content)
+    elif damage == "truncated":
+        path.write_bytes(content[:-1])
+    elif damage == "foreign":  # the right size and header, other pictures
+        path.write_bytes(content[:16] + bytes(len(content) - 16))
+    else:
+        path.unlink()
+    assert data.load("test").images[0].sum() == 18_454
+    assert not data._wrong(raw)
+    if damage != "missing":
+        assert str(path) in capsys.readouterr().out
+        assert (raw / f"{data.TEST_IMAGES}.damaged").exists()
+
+
+def test_a_source_with_wrong_files_is_not_believed(raw, monkeypatch):
+    def forged(folder):
+        for name in data.SHA256:
+            (folder / name).write_bytes(b"forged")
+        return folder
+
+    monkeypatch.setitem(data.SOURCES, "a forger", forged)
+    monkeypatch.setattr(data, "SOURCES", dict(reversed(data.SOURCES.items())))
+    (raw / data.TRAIN_LABELS).unlink()
+    assert len(data.load("train")) == 60_000
+
+
+def test_without_a_source_the_error_names_what_was_tried_and_where_to_put_the_files(raw, monkeypatch):
+    def silent(folder):
+        raise data.DownloadError("no route to host")
+
+    monkeypatch.setattr(data, "SOURCES", {"a mirror": silent, "another": silent})
+    (raw / data.TRAIN_LABELS).unlink()
+    with pytest.raises(InputError) as error:
+        data.load("train")
+    for words in ["a mirror: no route to host", "another: no route to host", str(raw), data.TRAIN_LABELS]:
+        assert words in str(error.value)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path / "file"))
+    with pytest.raises(InputError, match="set MNIST_ROOT"):
+        data.load("train")
+
+
+def test_a_download_in_which_nothing_arrives_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "SILENCE", 0.2)
+    with pytest.raises(data.DownloadError, match="nothing arrived"):
+        data._run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
+
+
+def test_a_failed_download_gives_the_last_line_of_its_answer(tmp_path):
+    with pytest.raises(data.DownloadError, match="^ValueError: no such host$"):
+        data._run([sys.executable, "-c", "raise ValueError('no such host')"], tmp_path)
+
+
+def test_the_unpickler_runs_no_code():
+    class Evil:
+        def __reduce__(self):
+            return print, ("pwned",)
+
+    with pytest.raises(pickle.UnpicklingError, match="print is not part of an array"):
+        data.ArrayUnpickler(io.BytesIO(pickle.dumps(Evil()))).load()
+
+
+def test_two_processes_starting_at_once_on_an_empty_folder_both_get_the_digits(tmp_path):
+    program = f"""
+import shutil, time
+from src import data
+
+def slow_copy(folder):
+    for name in data.SHA256:
+        shutil.copy({str(data.root() / "MNIST" / "raw")!r} + "/" + name, folder)
+        time.sleep(0.1)
+    return folder
+
+data.SOURCES = {{"a copy": slow_copy}}
+print(len(data.load("train")))
+"""
+    environment = {**os.environ, "MNIST_ROOT": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    for process in [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0 and output.splitlines()[-1] == "60000"
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(data.SHA256)
+    assert [path.name for path in (tmp_path / "MNIST").iterdir()] == ["raw"]

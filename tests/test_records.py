@@ -1,0 +1,79 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from src import InputError, records
+from src.experiments import MODEL1
+from src.sweep import run_one
+
+SHORT = replace(MODEL1, epochs=1)
+
+
+@pytest.fixture
+def record(few_digits, tmp_path):
+    records._labels.cache_clear()
+    yield run_one(SHORT, 0, "cpu", "test", tmp_path)
+    records._labels.cache_clear()
+
+
+@pytest.fixture
+def path(record, tmp_path):
+    return records.path_of(tmp_path, SHORT, 0)
+
+
+def test_a_record_is_read_back_as_it_was_written(record, path):
+    assert records.load(path) == record
+    assert record.parameters == 14_190 and len(record.predictions) == 200
+
+
+def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
+    written = path.stat().st_mtime_ns
+    assert run_one(SHORT, 0, "cpu", "test", tmp_path) == record
+    assert path.stat().st_mtime_ns == written
+
+
+def test_the_hash_follows_every_number_of_the_definition_but_not_the_words():
+    assert records.definition_hash(replace(MODEL1, learning_rate=0.1)) != records.definition_hash(MODEL1)
+    assert records.definition_hash(replace(MODEL1, layer_line="8 G t10")) != records.definition_hash(MODEL1)
+    assert records.definition_hash(replace(MODEL1, name="other", target=())) == records.definition_hash(MODEL1)
+
+
+def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_run(record, path, tmp_path):
+    changed = replace(SHORT, learning_rate=0.001)
+    with pytest.raises(InputError, match=f"{path} is stale"):
+        records.load_all(tmp_path, {"Model1": changed})
+    assert run_one(changed, 0, "cpu", "test", tmp_path).definition_hash == records.definition_hash(changed)
+    assert len(records.load_all(tmp_path, {"Model1": changed})["Model1"]) == 1
+
+
+@pytest.mark.parametrize(
+    "field, value, words",
+    [
+        ("seed", 7, "lies elsewhere"),
+        ("data_hash", "0", "another data set"),
+        ("definition_hash", "0", "does not match its hash"),
+        ("history", [], "one line per epoch"),
+        ("history", [[1, 2]], "damaged"),
+        ("history", [[1, 0.1, 0.99, 0.1, 0.999, 0.1, 1.0, 1.0]], "claims a final accuracy of 0.9990"),
+        ("predictions", ["123"], "3 predictions for 200 images"),
+        ("predictions", None, "damaged"),
+        ("opinion", "good", "unknown: opinion"),
+        ("device", KeyError, "missing: device"),
+    ],
+)
+def test_a_record_that_does_not_agree_with_itself_is_refused(record, path, field, value, words):
+    fields = json.loads(path.read_text())
+    fields[field] = value
+    if value is KeyError:
+        del fields[field]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(InputError, match=words) as error:
+        records.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_a_damaged_record_is_named(record, path):
+    path.write_text(path.read_text()[:500])
+    with pytest.raises(InputError, match=f"{path} is damaged"):
+        records.load(path)
