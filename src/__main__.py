@@ -21,6 +21,8 @@ def main(arguments=None):
     run.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
     run.add_argument("--epochs", type=int, help="instead of the experiment's own number")
     run.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    run.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
+    run.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port instead")
     run.add_argument("--split", default="test", help="test (default), or validation for choosing a recipe")
     run.add_argument(
         "--results", type=Path, help="folder of the records (default: results/, or runs/ with other epochs)"
@@ -63,7 +65,7 @@ def list_experiments(options):
 def run(options):
     from src import records, report
     from src.experiments import find
-    from src.sweep import run_one
+    from src.sweep import run_many
 
     seeds = parse_seeds(options.seeds)
     experiments = [find(name) for name in options.names]
@@ -73,10 +75,9 @@ def run(options):
         if shortened != experiments and not options.results:
             folder = records.RUNS
         experiments = shortened
-    found = {}
-    for experiment in experiments:
-        found[experiment.name] = [run_one(experiment, seed, options.device, options.split, folder) for seed in seeds]
-    print(report.table(found))
+    tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
+    done = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
+    print(report.table({name: [record for record in done if record.experiment == name] for name in options.names}))
 
 
 def parse_seeds(text):

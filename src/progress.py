@@ -22,17 +22,17 @@ class Progress:
     output that is rewritten in place and keeps the table. Elsewhere there is only the table.
     """
 
-    def __init__(self, title, epochs, batches, history=()):
+    def __init__(self, title, epochs, batches, history=(), quiet=False):
         """title: of the run; batches: per epoch; history: Epochs that an interrupted run has behind it."""
-        self.title, self.epochs = title, epochs
-        self.cell = _CellOutput() if _in_notebook() else None
+        self.title, self.epochs, self.quiet = title, epochs, quiet
+        self.cell = _CellOutput() if _in_notebook() and not quiet else None
         self.bar = tqdm(
             total=epochs * batches,
             initial=len(history) * batches,
             desc=title,
             unit="batch",
             file=self.cell or sys.stderr,
-            disable=False if self.cell else None,  # None: only on a terminal
+            disable=True if quiet else False if self.cell else None,  # None: only on a terminal
             leave=False,
             mininterval=0.5,
         )
@@ -63,7 +63,7 @@ class Progress:
     def _print(self, line):
         if self.cell:
             self.cell.print(line)
-        else:
+        elif not self.quiet:
             tqdm.write(line)
             sys.stdout.flush()
 

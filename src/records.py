@@ -25,7 +25,7 @@ class Record:
     """What is kept of a Run. Accuracies are fractions of 1, losses nats."""
 
     experiment: str
-    definition: dict  # every field of the Experiment that decides a run
+    definition: dict  # what definition() says of the experiment
     definition_hash: str
     seed: int
     split: str  # evaluated on: "test" or "validation"
@@ -51,10 +51,13 @@ class Record:
 
 
 def definition(experiment):
-    """The fields of an Experiment that decide its numbers, as JSON values."""
+    """The fields of an Experiment that decide its numbers, as JSON values.
+
+    A technique that is off (False, 0 or None) is left out, so that a technique that the code
+    learns later does not make the records of experiments without it stale.
+    """
     fields = dataclasses.asdict(experiment)
-    del fields["name"], fields["target"]
-    return fields
+    return {name: value for name, value in fields.items() if value and name not in ("name", "target")}
 
 
 def definition_hash(experiment):

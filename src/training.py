@@ -73,7 +73,7 @@ def one_thread():
 
 
 @one_thread()
-def train(experiment, seed, device="auto", split="test", checkpoint=None):
+def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=False):
     """Train the network of an experiment from scratch and return the Run.
 
     seed: int; the same seed on the same machine gives the same history, bit for bit.
@@ -81,6 +81,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None):
     split: "test" trains on all 60,000 training images; "validation" on 55,000, and evaluates on the other 5,000.
     checkpoint: a file that is rewritten after each epoch; if it holds this run, the run goes on from
     there and ends with the history that it would have had without the interruption, bit for bit.
+    quiet: print nothing, not even a progress bar.
     Raises InputError for an unknown device or split and for an experiment that cannot be run.
     """
     if experiment.epochs < 1:
@@ -98,7 +99,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None):
     identity = repr((experiment, seed, split, device.type))
     history = checkpoints.restore(checkpoint, identity, network, optimizer, device) if checkpoint else []
     history = [Epoch(*numbers) for numbers in history]
-    with Progress(f"{experiment.name}, seed {seed}", experiment.epochs, batches, history) as progress:
+    with Progress(f"{experiment.name}, seed {seed}", experiment.epochs, batches, history, quiet) as progress:
         for epoch in range(len(history), experiment.epochs):
             start, cpu_start = time.perf_counter(), time.process_time()
             train_loss, train_accuracy = train_epoch(network, optimizer, train_digits, experiment, epoch, progress)

@@ -13,7 +13,7 @@ SHORT = replace(MODEL1, epochs=1)
 @pytest.fixture
 def record(few_digits, tmp_path):
     records._labels.cache_clear()
-    yield run_one(SHORT, 0, "cpu", "test", tmp_path)
+    yield run_one(SHORT, 0, tmp_path)
     records._labels.cache_clear()
 
 
@@ -29,7 +29,7 @@ def test_a_record_is_read_back_as_it_was_written(record, path):
 
 def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
     written = path.stat().st_mtime_ns
-    assert run_one(SHORT, 0, "cpu", "test", tmp_path) == record
+    assert run_one(SHORT, 0, tmp_path) == record
     assert path.stat().st_mtime_ns == written
 
 
@@ -43,7 +43,7 @@ def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_ru
     changed = replace(SHORT, learning_rate=0.001)
     with pytest.raises(InputError, match=f"{path} is stale"):
         records.load_all(tmp_path, {"Model1": changed})
-    assert run_one(changed, 0, "cpu", "test", tmp_path).definition_hash == records.definition_hash(changed)
+    assert run_one(changed, 0, tmp_path).definition_hash == records.definition_hash(changed)
     assert len(records.load_all(tmp_path, {"Model1": changed})["Model1"]) == 1
 
 
