@@ -1,4 +1,4 @@
-"""The command line: python -m src list | run | data | table | colab. It calls what the notebooks call, and prints."""
+"""The command line: python -m src list | run | report | data | table | colab. It calls what notebooks call."""
 
 import argparse
 import dataclasses
@@ -31,6 +31,9 @@ def main(arguments=None):
     commands.add_parser("data", help="obtain and verify MNIST")
     commands.add_parser("table", help="print the results of the notebooks as they ran last")
 
+    report = commands.add_parser("report", help="write README tables and figures from the records")
+    report.add_argument("--check", action="store_true", help="write nothing; fail where they disagree with the records")
+
     colab = commands.add_parser("colab", help="write the repository's address into the notebooks")
     colab.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="default: the git remote origin")
 
@@ -50,21 +53,22 @@ def main(arguments=None):
 
 
 def list_experiments(options):
-    from src.experiments import SERIES, techniques
+    from src.experiments import EXPERIMENTS, techniques
     from src.model import build, count_parameters, receptive_field
 
-    for experiment in SERIES.values():
+    for experiment in EXPERIMENTS.values():
         print(experiment.name)
         print(f"  layer line       {experiment.layer_line}")
         print(f"  parameters       {count_parameters(build(experiment)):,}")
         print(f"  receptive field  {receptive_field(experiment.layer_line)}")
         print(f"  techniques       {techniques(experiment)}")
-        print(f"  target           {', '.join(map(str, experiment.target))}")
+        print(f"  target           {', '.join(map(str, experiment.target)) or 'none: a comparison'}")
 
 
 def run(options):
-    from src import records, report
+    from src import records
     from src.experiments import find
+    from src.report import summary, text
     from src.sweep import run_many
 
     seeds = parse_seeds(options.seeds)
@@ -77,7 +81,11 @@ def run(options):
         experiments = shortened
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
     done = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
-    print(report.table({name: [record for record in done if record.experiment == name] for name in options.names}))
+    found = {
+        experiment.name: [record for record in done if record.experiment == experiment.name]
+        for experiment in experiments
+    }
+    print(text(summary(found)))
 
 
 def parse_seeds(text):
@@ -102,10 +110,17 @@ def data(options):
 
 
 def table(options):
-    from src import records, report
+    from src import records
     from src.experiments import SERIES
+    from src.report import summary, text
 
-    print(report.table(records.load_latest(SERIES)))
+    print(text(summary(records.load_latest(SERIES))))
+
+
+def report(options):
+    from src.publish import check, publish
+
+    print(check() if options.check else publish())
 
 
 def colab(options):
@@ -114,7 +129,7 @@ def colab(options):
     print(set_address(options.repo))
 
 
-COMMANDS = {"list": list_experiments, "run": run, "data": data, "table": table, "colab": colab}
+COMMANDS = {"list": list_experiments, "run": run, "data": data, "table": table, "report": report, "colab": colab}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -43,7 +43,7 @@ MODEL1 = Experiment(
     name="Model1",
     target=(Condition("train accuracy", ">=", 99.5), Condition("gap", ">", 0.2)),
     layer_line="8 12 P 16 16 18 6x10",
-    learning_rate=0.003,
+    learning_rate=0.001,
     schedule="constant",
     weight_decay=0.01,
     batch_size=128,
@@ -79,12 +79,28 @@ MODEL4 = replace(
 
 SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]}
 
+# What is each technique worth? The ladder adds them one at a time and ends in Model4 ...
+PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization=False)
+POOLED = replace(MODEL1, name="Pooled", target=(), layer_line=MODEL2.layer_line)
+SCHEDULED = replace(MODEL3, name="Scheduled", target=(), schedule=MODEL4.schedule, learning_rate=MODEL4.learning_rate)
+LADDER = [PLAIN, MODEL1, POOLED, MODEL2, MODEL3, SCHEDULED, MODEL4]
+
+# ... and these leave Model4 as it is but for one.
+LEAVE_ONE_OUT = [
+    replace(MODEL4, name="Model4-no-normalization", target=(), batch_normalization=False),
+    replace(MODEL4, name="Model4-no-pooling", target=(), layer_line=MODEL1.layer_line),
+    replace(MODEL4, name="Model4-no-augmentation", target=(), augmentation=None),
+    replace(MODEL4, name="Model4-no-schedule", target=(), schedule="constant", learning_rate=MODEL3.learning_rate),
+]
+
+EXPERIMENTS = SERIES | {experiment.name: experiment for experiment in LADDER + LEAVE_ONE_OUT}
+
 
 def find(name):
     """The Experiment of that name. Raises InputError, naming those there are, if there is none."""
-    if name not in SERIES:
-        raise InputError(f"no experiment '{name}'; choose one of {', '.join(SERIES)}.")
-    return SERIES[name]
+    if name not in EXPERIMENTS:
+        raise InputError(f"no experiment '{name}'; choose one of {', '.join(EXPERIMENTS)}.")
+    return EXPERIMENTS[name]
 
 
 def with_epochs_from_environment(experiment):

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 from src import InputError
 from src.model import CLASSES
+from src.statistics import mean_interval, sampling_error
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
 
@@ -29,16 +31,17 @@ STYLE = {
 }
 
 
-def save(figure, name):
+def save(figure, name, source=""):
     """Write a figure to images/name as PNG, by one rename, close it, and return it for a notebook to show.
 
+    source: what the figure was drawn from, kept in the file, where source_of() finds it.
     Raises InputError if it cannot be written.
     """
     path = IMAGES / name
     temporary = path.with_name(f".{path.stem}-{os.getpid()}.png")
     try:
         IMAGES.mkdir(exist_ok=True)
-        figure.savefig(temporary, metadata={"Software": None})
+        figure.savefig(temporary, metadata={"Software": None, "Source": source})
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -46,6 +49,15 @@ def save(figure, name):
     finally:
         plt.close(figure)
     return figure
+
+
+def source_of(name):
+    """What images/name says it was drawn from, or None if there is no such figure."""
+    try:
+        with Image.open(IMAGES / name) as image:
+            return image.text.get("Source")
+    except OSError:
+        return None
 
 
 def digits_grid(images, captions=None, columns=10, title=""):
@@ -133,3 +145,70 @@ def mistakes(digits, logits, title, most=20):
     shown = wrong[:most]
     captions = [f"{digits.labels[i]}, not {predictions[i]}\n{100 * sureness[i]:.0f} % sure" for i in shown.tolist()]
     return digits_grid(digits.images[shown], captions, title=f"{title}: {len(wrong)} mistakes, the surest {len(shown)}")
+
+
+def series(found, goal=0.994):
+    """Test accuracy after each epoch of the models in found (name -> records): mean and range over seeds."""
+    colours, lines = [ORANGE, PURPLE, GREEN, BLUE], ["--", "-.", (0, (1, 1)), "-"]
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(9, 4.8))
+        for (name, records), colour, line in zip(found.items(), colours, lines, strict=True):
+            accuracies = 100 * np.array([[epoch.test_accuracy for epoch in record.history] for record in records])
+            epochs = np.arange(1, accuracies.shape[1] + 1)
+            label = f"{name}, {records[0].parameters:,} parameters, {len(records)} seeds"
+            ax.plot(epochs, accuracies.mean(axis=0), color=colour, linestyle=line, linewidth=2, label=label)
+            ax.fill_between(
+                epochs, accuracies.min(axis=0), accuracies.max(axis=0), color=colour, alpha=0.15, linewidth=0
+            )
+        ax.axhline(100 * goal, label=f"{100 * goal:.1f} %", **TARGET_LINE)
+        ax.set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(98.4, 99.7), xlim=(1, len(epochs)))
+        ax.set_title("What does each model of the series reach? Mean and range over seeds")
+        ax.legend(loc="lower right")
+    return figure
+
+
+def accuracies(found, title):
+    """Final test accuracy of each experiment in found (name -> records), top to bottom: seeds, mean, 95 % interval."""
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(9, 0.5 * len(found) + 1.6))
+        for i, records in enumerate(found.values()):
+            finals = [100 * record.final.test_accuracy for record in records]
+            mean, half_width = mean_interval(finals)
+            ax.plot(
+                finals,
+                [i] * len(finals),
+                "o",
+                color=ORANGE,
+                markersize=5,
+                alpha=0.7,
+                label="one seed" if not i else None,
+            )
+            ax.errorbar(
+                mean, i, xerr=half_width, fmt="s", color=BLUE, capsize=4, label="mean, 95 % interval" if not i else None
+            )
+            ax.annotate(f"{mean:.2f}", (mean, i), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9)
+        ax.set_yticks(range(len(found)), found)
+        ax.set(xlabel="test accuracy after the last epoch (%)", ylim=(len(found) - 0.5, -0.7), title=title)
+        ax.legend(loc="best")
+    return figure
+
+
+def seeds(records):
+    """Final test accuracies of one experiment over seeds, beside the sampling error of the test set itself."""
+    finals = np.array([100 * record.final.test_accuracy for record in records])
+    mean, images = finals.mean(), len(records[0].predictions)
+    error = 100 * sampling_error(mean / 100, images)
+    with plt.rc_context(STYLE):
+        figure, ax = plt.subplots(figsize=(9, 3.8))
+        step = 0.02
+        edges = np.arange(np.floor((finals.min() - step / 2) / step), np.ceil((finals.max() + step) / step) + 1) * step
+        ax.hist(finals, bins=edges - step / 2, color=BLUE, edgecolor="white", label=f"{len(finals)} seeds, last epoch")
+        ax.axvspan(
+            mean - error, mean + error, color=ORANGE, alpha=0.2, label=f"sampling error of {images:,} images (95 %)"
+        )
+        ax.axvline(mean, label=f"mean {mean:.2f} %", **TARGET_LINE)
+        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="test accuracy (%)", ylabel="seeds", xlim=(mean - 1.6 * error, mean + 1.6 * error))
+        ax.set_title(f"How much does one run of {records[0].experiment} say?")
+        ax.legend(loc="upper left")
+    return figure

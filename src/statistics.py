@@ -1,8 +1,11 @@
-"""What several runs say together: means with their uncertainty."""
+"""What several runs say together: means with their uncertainty, and paired comparisons."""
 
 import math
+from itertools import count
 
 from scipy import stats
+
+CONFIDENCE = 0.95
 
 
 def mean_interval(values):
@@ -10,9 +13,41 @@ def mean_interval(values):
     mean = sum(values) / len(values)
     if len(values) < 2:
         return mean, math.nan
-    return mean, stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
+    return mean, float(stats.sem(values)) * _t_quantile(len(values))
+
+
+def effect(differences):
+    """What paired differences say by their 95 % t-interval: helps if it lies above 0, hurts if below."""
+    mean, half_width = mean_interval(differences)
+    if mean - half_width > 0:
+        return "helps"
+    if mean + half_width < 0:
+        return "hurts"
+    return f"no difference shown at {len(differences)} seeds"
 
 
 def sampling_error(accuracy, images):
     """Half-width, as a fraction, of the 95 % interval of an accuracy on so many images (normal approximation)."""
-    return stats.norm.ppf(0.975) * math.sqrt(accuracy * (1 - accuracy) / images)
+    return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(accuracy * (1 - accuracy) / images)
+
+
+def mcnemar(right_before, right_after):
+    """Exact McNemar test (two-sided) for two runs on the same images, given which each gets right, (N,) booleans.
+
+    Returns how many images only the first gets right, how many only the second, and the p-value.
+    """
+    pairs = list(zip(right_before, right_after, strict=True))
+    only_before = sum(before and not after for before, after in pairs)
+    only_after = sum(after and not before for before, after in pairs)
+    disagreements = only_before + only_after
+    p = float(stats.binomtest(only_before, disagreements).pvalue) if disagreements else 1.0
+    return only_before, only_after, p
+
+
+def seeds_to_settle(difference, deviation):
+    """Seeds whose 95 % t-interval is no wider than ±difference, if paired differences scatter by deviation."""
+    return next(n for n in count(2) if deviation * _t_quantile(n) / math.sqrt(n) <= difference)
+
+
+def _t_quantile(n):
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))

@@ -1,0 +1,55 @@
+import math
+from itertools import product
+
+import pytest
+
+from src.statistics import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
+
+
+def test_the_interval_is_students():
+    mean, half_width = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert mean == 3.0
+    assert math.isclose(half_width, 2.776445 * math.sqrt(2.5 / 5), rel_tol=1e-6)  # t(0.975, 4) from the table
+
+
+def test_one_value_has_no_interval_and_shows_no_effect():
+    assert math.isnan(mean_interval([1.0])[1])
+    assert effect([1.0]) == "no difference shown at 1 seeds"
+
+
+@pytest.mark.parametrize(
+    "differences, words",
+    [
+        ([0.1, 0.12, 0.11], "helps"),
+        ([-0.1, -0.12, -0.11], "hurts"),
+        ([0.1, -0.1, 0.02], "no difference shown at 3 seeds"),
+        ([0.0, 0.0, 0.0], "no difference shown at 3 seeds"),
+    ],
+)
+def test_the_words_follow_from_the_interval(differences, words):
+    assert effect(differences) == words
+
+
+def test_ten_thousand_images_leave_the_known_sampling_error():
+    assert round(100 * sampling_error(0.995, 10_000), 2) == 0.14
+
+
+def test_mcnemar_is_the_exact_binomial_test_on_the_disagreements():
+    before = [True] * 90 + [True] * 1 + [False] * 7 + [False] * 2
+    after = [True] * 90 + [False] * 1 + [True] * 7 + [False] * 2
+    only_before, only_after, p = mcnemar(before, after)
+    tail = sum(math.comb(8, k) for k in (0, 1)) / 2**8
+    assert (only_before, only_after) == (1, 7) and math.isclose(p, 2 * tail)
+    assert mcnemar(before, before) == (0, 0, 1.0)
+
+
+@pytest.mark.parametrize("difference, deviation", product([0.02, 0.05, 0.1], [0.03, 0.06]))
+def test_seeds_to_settle_is_the_smallest_number_that_does(difference, deviation):
+    n = seeds_to_settle(difference, deviation)
+
+    def half_width(n):
+        values = [deviation * math.sqrt((n - 1) / n) * (-1) ** i for i in range(n)]
+        scatter = math.sqrt(sum((v - sum(values) / n) ** 2 for v in values) / (n - 1))
+        return mean_interval(values)[1] * deviation / scatter
+
+    assert half_width(n) <= difference * (1 + 1e-9) and (n == 2 or half_width(n - 1) > difference)
