@@ -51,17 +51,31 @@ def test_seeds_are_read_as_numbers_and_ranges(text, seeds):
         (["run", "Model9"], "no experiment 'Model9'; choose one of Model1"),
         (["run", "Model1", "--device", "tpu"], "no device 'tpu'"),
         (["run", "Model1", "--epochs", "0"], "epochs must be at least 1"),
-        (["run", "Model1", "--epochs", "two"], "invalid int value: 'two'"),
         (["run", "Model1", "--seeds", "one"], "'one' is not a whole number"),
         (["run", "Model1", "--seeds", "1.5"], "'1.5' is not a whole number"),
         (["run", "Model1", "--seeds", "4-0"], "runs backwards"),
         (["run", "Model1", "--split", "train"], "cannot evaluate on 'train'"),
         (["run", "Model1", "--results", "/dev/null/here"], "/dev/null/here"),
         (["colab", "https://example.org"], "write REPO=owner/name"),
-        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["run", "Model1", "--jobs", "0"], "--jobs must be at least 1"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words):
+def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, tmp_path, capsys):
+    results = ["--results", str(tmp_path)] if arguments[0] == "run" and "--results" not in arguments else []
+    assert main(arguments + results) == 2
+    errors = capsys.readouterr().err
+    assert words in errors and errors.startswith("error: ") and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["run", "Model1", "--epochs", "two"], "invalid int value: 'two'"),
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["run", "Model9"], "no experiment 'Model9'"),
+    ],
+)
+def test_the_process_exits_with_code_2_and_without_a_traceback(arguments, words):
     done = subprocess.run([sys.executable, "-m", "src", *arguments], capture_output=True, text=True)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
 

@@ -1,0 +1,154 @@
+"""What a sweep promises when it is killed, started twice or spread out: real processes, real digits."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from src import InputError, sweep
+from src.experiments import MODEL4
+from src.sweep import run_many
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = replace(MODEL4, layer_line="4 P P G t10", batch_size=512, epochs=1)
+
+# The command line, in a process in which every split is its first few digits.
+PROGRAM = """
+import sys
+from src import data
+load = data.load
+data.load = lambda split: load(split)[: 3000 if split == "train" else 200]
+from src.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(folder, *arguments, program=("-c", PROGRAM)):
+    command = [sys.executable, *program, "run", "Model4", "--epochs", "4", "--results", str(folder), *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    return output
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+    return found
+
+
+def numbers(folder, seed=0):
+    """History without its seconds, and predictions, of a record."""
+    fields = json.loads((folder / "test" / "Model4" / f"seed-{seed}.json").read_text())
+    return [epoch[:-2] for epoch in fields["history"]], fields["predictions"]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3])  # seconds after a checkpoint: before, in or after the next epoch
+def test_a_killed_run_started_again_ends_as_if_nothing_had_happened(tmp_path, delay):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(start(whole))
+    process = start(killed)
+    wait_for(lambda: list(killed.glob(".unfinished/*.checkpoint")))
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+    assert not list(killed.glob("test/*/*.json"))
+    finish(start(killed))
+    assert numbers(killed) == numbers(whole)
+    assert not list(killed.glob(".unfinished/*.checkpoint"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--jobs", "2"]], ids=["one job", "two jobs"])
+def test_ctrl_c_ends_soon_and_says_how_to_go_on_without_a_traceback(tmp_path, arguments):
+    process = start(tmp_path, "--seeds", "0-9", *arguments, program=("-c", PROGRAM) if not arguments else ("-m", "src"))
+    wait_for(lambda: list(tmp_path.glob(".unfinished/*.lock")))
+    time.sleep(1)
+    interrupted = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - interrupted < 10  # seconds; a second or two where nothing else runs
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert "run the same command again to go on" in errors
+
+
+def test_two_sweeps_at_once_on_the_same_results_train_every_run_once(tmp_path):
+    outputs = [finish(process) for process in [start(tmp_path, "--seeds", "0-2"), start(tmp_path, "--seeds", "0-2")]]
+    assert len(list(tmp_path.glob("test/Model4/seed-?.json"))) == 3
+    assert sum(output.count("recorded already") for output in outputs) == 3
+    assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
+
+
+def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path):
+    tasks = [(TINY, seed) for seed in range(3)]
+    alone, together = run_many(tasks, tmp_path / "alone"), run_many(tasks, tmp_path / "together", jobs=2)
+    assert [record.seed for record in together] == [0, 1, 2]
+    for one, other in zip(alone, together, strict=True):
+        assert one.predictions == other.predictions and one.final.train_loss == other.final.train_loss
+
+
+@contextlib.contextmanager
+def cluster(folder, workers):
+    """A Dask scheduler and single-threaded workers on loopback: yields its address and their processes."""
+    log = folder / "scheduler.log"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s"}
+
+    def dask(*arguments, **options):
+        command = [sys.executable, "-m", "dask", *arguments, "--host", "127.0.0.1"]
+        return subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True, **options)
+
+    with open(log, "w") as output:
+        processes = [dask("scheduler", "--port", "0", "--no-dashboard", stderr=output)]
+    address = wait_for(lambda: re.search(r"tcp://127\.0\.0\.1:\d+", log.read_text()))[0]
+    arguments = ["--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    processes += [dask("worker", address, *arguments, stderr=subprocess.DEVNULL) for _ in range(workers)]
+    try:
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run(tmp_path):
+    tasks = [(replace(TINY, epochs=2), seed) for seed in range(3)]
+    with cluster(tmp_path, workers=2) as (address, workers):
+        program = (
+            "import sys; from dataclasses import replace; from src.experiments import MODEL4; "
+            "from src.sweep import run_many; "
+            f"tiny = replace(MODEL4, layer_line={TINY.layer_line!r}, batch_size=512, epochs=2); "
+            f"run_many([(tiny, seed) for seed in range(3)], {str(tmp_path)!r}, scheduler={address!r})"
+        )
+        sweeping = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        time.sleep(6)  # long enough for both workers to be training
+        workers[0].kill()
+        _, errors = sweeping.communicate(timeout=120)
+        assert sweeping.returncode == 0, errors
+    records = run_many(tasks, tmp_path)
+    alone = run_many(tasks[:1], tmp_path / "alone")
+    assert [record.seed for record in records] == [0, 1, 2]
+    assert records[0].predictions == alone[0].predictions
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "SCHEDULER_WAIT", 1)
+    with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+        run_many([(TINY, 0)], tmp_path, scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("jobs", [0, -1])
+def test_less_than_one_job_is_refused(tmp_path, jobs):
+    with pytest.raises(InputError, match="--jobs must be at least 1"):
+        run_many([(TINY, 0)], tmp_path, jobs=jobs)
