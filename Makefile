@@ -2,28 +2,35 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab lint colab clean
+.PHONY: help run $(MODELS) test report lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	@touch $@
 
-run: $(VENV)/installed  ## train the four models in their notebooks; EPOCHS=2 for a quick look
+run: $(VENV)/installed  ## train the four models in their notebooks, two at a time; EPOCHS=2 for a quick look
 	$(BIN)/python -m src data
-	@for model in $(MODELS); do \
-	  EPOCHS=$(EPOCHS) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN notebooks/$$model.ipynb || exit 1; \
-	done
+	@$(MAKE) --no-print-directory --jobs 2 $(MODELS)
 	@$(BIN)/python -m src table
+
+$(MODELS):
+	EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb
 
 test: $(VENV)/installed  ## run the test suite
 	$(BIN)/python -m pytest
+
+report: $(VENV)/installed  ## write README tables, figures and the Evidence notebook from the records
+	$(BIN)/python -m src report
+	$(EXECUTE) notebooks/Evidence.ipynb
 
 lab: $(VENV)/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

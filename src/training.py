@@ -58,21 +58,24 @@ class Run:
 
 
 @contextlib.contextmanager
-def one_thread():
-    """Let torch compute on one CPU core, so that a run does not depend on how many there are.
+def reproducible():
+    """Compute so that the same seed gives the same bits.
 
-    The sums of a batch come out the same with one thread only; and two runs on two cores, one
-    thread each, are done sooner than one after the other with two.
+    On the CPU with one thread: sums come out alike however many cores there are, and two runs on
+    two cores, a thread each, are done sooner than one after the other with two. On CUDA with the
+    convolution algorithms that do not depend on timing.
     """
-    threads = torch.get_num_threads()
+    threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
     torch.set_num_threads(1)
+    torch.backends.cudnn.deterministic = True
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+        torch.backends.cudnn.deterministic = deterministic
 
 
-@one_thread()
+@reproducible()
 def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=False):
     """Train the network of an experiment from scratch and return the Run.
 

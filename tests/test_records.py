@@ -40,7 +40,7 @@ def test_the_hash_follows_every_number_of_the_definition_but_not_the_words():
 
 
 def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_run(record, path, tmp_path):
-    changed = replace(SHORT, learning_rate=0.001)
+    changed = replace(SHORT, learning_rate=2 * SHORT.learning_rate)
     with pytest.raises(InputError, match=f"{path} is stale"):
         records.load_all(tmp_path, {"Model1": changed})
     assert run_one(changed, 0, tmp_path).definition_hash == records.definition_hash(changed)
@@ -77,3 +77,11 @@ def test_a_damaged_record_is_named(record, path):
     path.write_text(path.read_text()[:500])
     with pytest.raises(InputError, match=f"{path} is damaged"):
         records.load(path)
+
+
+def test_a_record_copied_to_another_seed_is_refused(record, path, tmp_path):
+    fields = json.loads(path.read_text())
+    fields["seed"] = 1
+    path.with_name("seed-1.json").write_text(json.dumps(fields))
+    with pytest.raises(InputError, match="repeats that of seed 0"):
+        records.load_all(tmp_path, {"Model1": SHORT})
