@@ -116,9 +116,9 @@ def with_epochs_from_environment(experiment):
 
 
 def changes(before, after):
-    """What differs between two experiments, as lines "field: old -> new"; names and targets aside."""
+    """What differs between two experiments, as lines "field: old → new"; names and targets aside."""
     return [
-        f"{field.name.replace('_', ' ')}: {getattr(before, field.name)} -> {getattr(after, field.name)}"
+        f"{field.name.replace('_', ' ')}: {getattr(before, field.name)} → {getattr(after, field.name)}"
         for field in dataclasses.fields(Experiment)
         if field.name not in ("name", "target") and getattr(before, field.name) != getattr(after, field.name)
     ]

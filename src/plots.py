@@ -26,6 +26,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.alpha": 0.3,
     "legend.frameon": False,
 }
@@ -200,9 +201,9 @@ def seeds(records):
     error = 100 * sampling_error(mean / 100, images)
     with plt.rc_context(STYLE):
         figure, ax = plt.subplots(figsize=(9, 3.8))
-        step = 0.02
-        edges = np.arange(np.floor((finals.min() - step / 2) / step), np.ceil((finals.max() + step) / step) + 1) * step
-        ax.hist(finals, bins=edges - step / 2, color=BLUE, edgecolor="white", label=f"{len(finals)} seeds, last epoch")
+        step = 100 / images  # one image more or less: a bar for every accuracy there can be
+        edges = np.arange(round(finals.min() / step) - 0.5, round(finals.max() / step) + 1.5) * step
+        ax.hist(finals, bins=edges, color=BLUE, edgecolor="white", label=f"{len(finals)} seeds, last epoch")
         ax.axvspan(
             mean - error, mean + error, color=ORANGE, alpha=0.2, label=f"sampling error of {images:,} images (95 %)"
         )

@@ -16,6 +16,7 @@ QUANTITIES = {
     "parameters": lambda record: record.parameters,
     "epochs": lambda record: len(record.history),
 }
+COUNTS = ["parameters", "epochs"]
 RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -61,28 +62,18 @@ def summary(found):
 
 def ladder(found):
     """The ladder: what each step adds to the one before it, and how far it is from Model4."""
-    header = [
-        "step",
-        "what changes",
-        "parameters",
-        "train %",
-        "test %",
-        "against the step before",
-        "effect",
-        "McNemar p",
+    rows = [
+        ["step", "what changes", "parameters", "test %", "against before", "effect", "McNemar p", "Model4 minus it"]
     ]
-    rows = [[*header, "Model4 minus it"]]
     for before, step in zip([None, *LADDER], LADDER, strict=False):
         records = found[step.name]
-        against = [[], []] if before is None else [found[before.name], records]
         rows.append(
             [
                 step.name,
-                "; ".join(changes(before, step)) if before else f"`{step.layer_line}`",
+                "; ".join(changes(before, step)) if before else f"starts with {step.layer_line}",
                 f"{records[0].parameters:,}",
-                interval(values(records, "train accuracy")),
                 interval(values(records, "test accuracy")),
-                *(_comparison(*against) if before else ["", "", ""]),
+                *(_comparison(found[before.name], records) if before else ["", "", ""]),
                 "" if step is MODEL4 else interval(differences(records, found[MODEL4.name]), signed=True),
             ]
         )
@@ -90,15 +81,12 @@ def ladder(found):
 
 
 def leave_one_out(found):
-    """Model4 against the same network and recipe with one technique left out, or with dropout put in."""
-    rows = [
-        ["compared with Model4", "what changes", "test %", "Model4 minus it", "effect of it in Model4", "McNemar p"]
-    ]
-    for other in [*LEAVE_ONE_OUT, SCHEDULED]:
-        records = found[other.name]
-        name = "Model4 with dropout (Scheduled)" if other is SCHEDULED else other.name
-        comparison = _comparison(records, found[MODEL4.name])
-        rows.append([name, "; ".join(changes(MODEL4, other)), interval(values(records, "test accuracy")), *comparison])
+    """Each technique of Model4, and the dropout that it does without, with everything else as in Model4."""
+    rows = [["technique", "without %", "with %", "with minus without", "effect", "McNemar p"]]
+    for without, with_it in [*((other, MODEL4) for other in LEAVE_ONE_OUT), (MODEL4, SCHEDULED)]:
+        pair = [found[without.name], found[with_it.name]]
+        accuracies = [interval(values(records, "test accuracy")) for records in pair]
+        rows.append(["; ".join(changes(without, with_it)), *accuracies, *_comparison(*pair)])
     return rows
 
 
@@ -151,10 +139,9 @@ def verdicts(target, records):
     for condition in target:
         numbers = values(records, condition.quantity)
         value = min(numbers) if condition.quantity.startswith("lowest") else sum(numbers) / len(numbers)
+        shown = f"{value:,.0f}" if condition.quantity in COUNTS else f"{value:.2f}"
         met = "met" if RELATIONS[condition.relation](value, condition.bound) else "**missed**"
-        lines.append(
-            f"{condition}: {value:,.0f}, {met}" if condition.bound > 100 else f"{condition}: {value:.2f}, {met}"
-        )
+        lines.append(f"{condition}: {shown}, {met}")
     return lines
 
 
