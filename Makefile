@@ -18,6 +18,7 @@ $(VENV)/installed: requirements.txt
 	@touch $@
 
 run: $(VENV)/installed  ## train the four models in their notebooks, two at a time; EPOCHS=2 for a quick look
+	@case "$(EPOCHS)" in 0|*[!0-9]*) echo "error: EPOCHS=$(EPOCHS) is not a whole number of at least 1" >&2; exit 2;; esac
 	$(BIN)/python -m src data
 	@$(MAKE) --no-print-directory --jobs 2 $(MODELS)
 	@$(BIN)/python -m src table

@@ -17,7 +17,7 @@ def main(arguments=None):
     commands.add_parser("list", help="print the experiments")
 
     run = commands.add_parser("run", help="train experiments over several seeds and print their results")
-    run.add_argument("names", nargs="+", metavar="NAME", help="experiments, as listed by 'list'")
+    run.add_argument("names", nargs="+", metavar="NAME", help="experiments, or series, ladder, leave-one-out")
     run.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
     run.add_argument("--epochs", type=int, help="instead of the experiment's own number")
     run.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
@@ -43,9 +43,12 @@ def main(arguments=None):
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again to go on.", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        saved = f"{interruption}; " if str(interruption) else ""
+        print(f"\ninterrupted: {saved}run the same command again to go on.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader, head for example, has seen enough
+        sys.stderr.close()
     return 0
 
 
@@ -72,15 +75,20 @@ def run(options):
     from src.sweep import run_many
 
     seeds = parse_seeds(options.seeds)
-    experiments = [find(name) for name in options.names]
-    folder = options.results or records.RESULTS
-    if options.epochs is not None:
-        shortened = [dataclasses.replace(experiment, epochs=options.epochs) for experiment in experiments]
-        if shortened != experiments and not options.results:
-            folder = records.RUNS
-        experiments = shortened
+    experiments = find(options.names)
+    folder = records.RESULTS
+    if options.epochs is not None and any(experiment.epochs != options.epochs for experiment in experiments):
+        folder = records.RUNS  # no evidence: these are not the experiments as they are defined
+        experiments = [
+            dataclasses.replace(experiment, name=f"{experiment.name}-{options.epochs}-epochs", epochs=options.epochs)
+            for experiment in experiments
+        ]
+    folder = options.results or folder
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
-    done = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
+    try:
+        done = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"finished runs are in {folder}, the others go on after their last epoch") from None
     found = {
         experiment.name: [record for record in done if record.experiment == experiment.name]
         for experiment in experiments
@@ -92,7 +100,7 @@ def parse_seeds(text):
     """[0, 1, 2, 7] from "0-2,7". Raises InputError for anything else."""
     seeds = []
     for part in text.split(","):
-        if not (match := re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part.strip())):
+        if not (match := re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part.strip())):
             raise InputError(
                 f"--seeds {text}: '{part}' is not a whole number or a range; write for example 0-4 or 0,2,7."
             )

@@ -1,22 +1,20 @@
 """A run in the middle, on disk: what it takes to go on after the last finished epoch, bit for bit."""
 
-import os
-import pickle
+import hashlib
+import io
 from pathlib import Path
 
 import torch
 
-from src import InputError
+from src import files
 
 
 def save(path, identity, network, optimizer, history, device):
-    """Write the state of a run by one rename.
+    """Write the state of a run, behind its SHA-256.
 
     identity: a string that only this run has; history: a list of lists of numbers.
     Raises InputError if the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
     state = {
         "identity": identity,
         "network": network.state_dict(),
@@ -24,12 +22,10 @@ def save(path, identity, network, optimizer, history, device):
         "history": history,
         "random": [generator.get_rng_state() for generator in _generators(device)],
     }
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write the checkpoint {path}: {error}; free or open that folder.") from error
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    files.write(path, hashlib.sha256(content).digest() + content)
 
 
 def restore(path, identity, network, optimizer, device):
@@ -37,20 +33,22 @@ def restore(path, identity, network, optimizer, device):
 
     The file of another run counts as nothing, and so does a damaged one, which is named on the screen.
     """
-    try:
-        state = torch.load(path, weights_only=True)
-        if state["identity"] != identity:
-            return []
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        for generator, random in zip(_generators(device), state["random"], strict=True):
-            generator.set_rng_state(random)
-        return state["history"]
-    except FileNotFoundError:
+    path = Path(path)
+    if not path.exists():
         return []
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError):
+    content = path.read_bytes()
+    digest, content = content[:32], content[32:]
+    if hashlib.sha256(content).digest() != digest:
         print(f"The checkpoint {path} is damaged; the run starts over.", flush=True)
         return []
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if state["identity"] != identity:
+        return []
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    for generator, random in zip(_generators(device), state["random"], strict=True):
+        generator.set_rng_state(random)
+    return state["history"]
 
 
 def _generators(device):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from src import InputError
+from src import InputError, files
 
 ROOT = Path(__file__).resolve().parent.parent
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
@@ -22,7 +22,12 @@ def set_address(repo=None, notebooks=ROOT / "notebooks"):
     if repo and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise InputError(f"REPO={repo} is not an address on GitHub; write REPO=owner/name.")
     for path in sorted(notebooks.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
+        try:
+            notebook = nbformat.read(path, as_version=4)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"cannot read the notebook {path} ({type(error).__name__}); check it out again."
+            ) from error
         title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
         lines = [line for line in title.source.splitlines() if not line.startswith("[![Open in Colab]")]
         if repo:
@@ -30,12 +35,15 @@ def set_address(repo=None, notebooks=ROOT / "notebooks"):
             lines.insert(1, f"{BADGE}({url})")
         title.source = "\n".join(lines)
         setup.source = re.sub(r'^REPO = ".*?"', f'REPO = "{repo}"', setup.source, count=1)
-        nbformat.write(notebook, path)
+        files.write(path, nbformat.writes(notebook).encode() + b"\n")
     return f"The notebooks point to {repo}." if repo else "No address is known: the notebooks carry no badge."
 
 
 def _origin():
     """owner/name of the GitHub repository that this clone came from, or ""."""
-    answer = subprocess.run(["git", "-C", ROOT, "remote", "get-url", "origin"], capture_output=True, text=True)
+    try:
+        answer = subprocess.run(["git", "-C", ROOT, "remote", "get-url", "origin"], capture_output=True, text=True)
+    except OSError:  # no git: then no address is known either
+        return ""
     match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", answer.stdout.strip())
     return match[1] if match else ""

@@ -1,10 +1,12 @@
 """MNIST as uint8 tensors: where the digits come from, their checksums, and the splits by name."""
 
+import contextlib
 import functools
 import gzip
 import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from src import InputError
+from src import InputError, files
 
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -88,13 +90,10 @@ def _read(folder):
     """The verified training and test Digits below folder, fetching what is missing or damaged."""
     raw = folder / "MNIST" / "raw"
     try:
-        raw.mkdir(parents=True, exist_ok=True)
-        if bad := _wrong(raw):
-            for name in bad:
-                if (raw / name).exists():
-                    print(f"{raw / name} is not the MNIST file of that name; set aside as {name}.damaged.", flush=True)
-                    os.replace(raw / name, raw / f"{name}.damaged")
-            _fetch(raw, bad)
+        if _wrong(raw):
+            raw.mkdir(parents=True, exist_ok=True)
+            with files.claimed(raw):  # another process may be fetching; then there is nothing left to do
+                _mend(raw)
     except OSError as error:
         raise InputError(
             f"cannot keep MNIST under {folder}: {error}; set MNIST_ROOT to a folder that can be written."
@@ -120,6 +119,19 @@ def _wrong(raw):
         for name, digest in SHA256.items()
         if not (raw / name).is_file() or hashlib.sha256((raw / name).read_bytes()).hexdigest() != digest
     ]
+
+
+def _mend(raw):
+    """Set damaged files aside and fetch what is missing; whoever calls this has claimed raw."""
+    for leftover in raw.parent.glob(".fetch-*"):  # of a process that was killed
+        shutil.rmtree(leftover)
+    bad = _wrong(raw)
+    for name in bad:
+        if (raw / name).exists():
+            print(f"{raw / name} is not the MNIST file of that name; set aside as {name}.damaged.", flush=True)
+            os.replace(raw / name, raw / f"{name}.damaged")
+    if bad:
+        _fetch(raw, bad)
 
 
 def _fetch(raw, names):
@@ -196,7 +208,7 @@ class ArrayUnpickler(pickle.Unpickler):
     """Admits what rebuilds a NumPy array and nothing else, so that a pickle cannot run code."""
 
     def find_class(self, module, name):
-        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return np.empty(0).__reduce__()[0]  # the same function, wherever this NumPy keeps it
         if (module, name) in [("numpy", "ndarray"), ("numpy", "dtype")]:
             return getattr(np, name)
@@ -213,10 +225,11 @@ def _run(command, folder):
         environment = {**os.environ, "TMPDIR": str(folder)}
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         try:
-            arrived, since = 0, time.monotonic()
+            size, arrived, since = 0, 0, time.monotonic()
             while process.poll() is None:
                 time.sleep(0.05)
-                size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+                with contextlib.suppress(OSError):  # files come and go while we look
+                    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
                 if size != arrived:
                     arrived, since = size, time.monotonic()
                 elif time.monotonic() - since > SILENCE:

@@ -34,6 +34,7 @@ class Experiment:
     batch_size: int  # images
     epochs: int
     # Techniques. One that is off is False, 0 or None.
+    warm_up: float = 0.0  # fraction of the training in which the one-cycle schedule climbs
     batch_normalization: bool = False  # after every convolution but the last
     dropout: float = 0.0  # probability that a channel of an image is zeroed, after every hidden convolution
     augmentation: Augmentation | None = None
@@ -74,15 +75,18 @@ MODEL4 = replace(
     ),
     schedule="one-cycle",
     learning_rate=0.02,
+    warm_up=0.2,
     dropout=0.0,
 )
 
 SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]}
 
-# What is each technique worth? The ladder adds them one at a time and ends in Model4 ...
+# What is each technique worth? The ladder takes one step at a time, from Plain to Model4 ...
+ONE_CYCLE = dict(schedule=MODEL4.schedule, learning_rate=MODEL4.learning_rate, warm_up=MODEL4.warm_up)
+CONSTANT = dict(schedule=MODEL3.schedule, learning_rate=MODEL3.learning_rate, warm_up=MODEL3.warm_up)
 PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization=False)
 POOLED = replace(MODEL1, name="Pooled", target=(), layer_line=MODEL2.layer_line)
-SCHEDULED = replace(MODEL3, name="Scheduled", target=(), schedule=MODEL4.schedule, learning_rate=MODEL4.learning_rate)
+SCHEDULED = replace(MODEL3, name="Scheduled", target=(), **ONE_CYCLE)
 LADDER = [PLAIN, MODEL1, POOLED, MODEL2, MODEL3, SCHEDULED, MODEL4]
 
 # ... and these leave Model4 as it is but for one.
@@ -90,17 +94,27 @@ LEAVE_ONE_OUT = [
     replace(MODEL4, name="Model4-no-normalization", target=(), batch_normalization=False),
     replace(MODEL4, name="Model4-no-pooling", target=(), layer_line=MODEL1.layer_line),
     replace(MODEL4, name="Model4-no-augmentation", target=(), augmentation=None),
-    replace(MODEL4, name="Model4-no-schedule", target=(), schedule="constant", learning_rate=MODEL3.learning_rate),
+    replace(MODEL4, name="Model4-no-schedule", target=(), **CONSTANT),
 ]
 
 EXPERIMENTS = SERIES | {experiment.name: experiment for experiment in LADDER + LEAVE_ONE_OUT}
 
 
-def find(name):
-    """The Experiment of that name. Raises InputError, naming those there are, if there is none."""
-    if name not in EXPERIMENTS:
-        raise InputError(f"no experiment '{name}'; choose one of {', '.join(EXPERIMENTS)}.")
-    return EXPERIMENTS[name]
+GROUPS = {"series": list(SERIES.values()), "ladder": LADDER, "leave-one-out": LEAVE_ONE_OUT}
+
+
+def find(names):
+    """The Experiments of names of experiments and groups, each once.
+
+    Raises InputError, naming those there are, for a name that is neither.
+    """
+    found = {}
+    for name in names:
+        if name not in EXPERIMENTS and name not in GROUPS:
+            raise InputError(f"no experiment '{name}'; choose from {', '.join([*EXPERIMENTS, *GROUPS])}.")
+        for experiment in GROUPS.get(name) or [EXPERIMENTS[name]]:
+            found[experiment.name] = experiment
+    return list(found.values())
 
 
 def with_epochs_from_environment(experiment):

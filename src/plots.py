@@ -1,13 +1,13 @@
 """Figures in one look: numbers in, figure out. Every figure answers one question, stated in its title."""
 
-import os
+import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from src import InputError
+from src import files
 from src.model import CLASSES
 from src.statistics import mean_interval, sampling_error
 
@@ -38,17 +38,10 @@ def save(figure, name, source=""):
     source: what the figure was drawn from, kept in the file, where source_of() finds it.
     Raises InputError if it cannot be written.
     """
-    path = IMAGES / name
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.png")
-    try:
-        IMAGES.mkdir(exist_ok=True)
-        figure.savefig(temporary, metadata={"Software": None, "Source": source})
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write the figure {path}: {error.strerror}; free or open that folder.") from error
-    finally:
-        plt.close(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None, "Source": source})
+    plt.close(figure)
+    files.write(IMAGES / name, buffer.getvalue())
     return figure
 
 
@@ -83,18 +76,22 @@ def digits_grid(images, captions=None, columns=10, title=""):
     return figure
 
 
-def history(run, goal=0.994):
-    """How one run went: accuracy and loss after each epoch, while training and on the test set."""
-    epochs = [epoch.epoch for epoch in run.history]
+def history(records, goal=0.994):
+    """How runs of one experiment went: accuracy and loss after each epoch, while training and on the test set.
+
+    records: of one run or more; of several, the mean is drawn over the range.
+    """
+    first = records[0]
+    epochs = [epoch.epoch for epoch in first.history]
+    curves = [("train", "train (while learning)", ORANGE, "--", "o"), ("test", first.split, BLUE, "-", "s")]
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
         for ax, quantity, factor in [(left, "accuracy", 100), (right, "loss", 1)]:
-            train = [factor * getattr(epoch, f"train_{quantity}") for epoch in run.history]
-            test = [factor * getattr(epoch, f"test_{quantity}") for epoch in run.history]
-            ax.plot(
-                epochs, train, color=ORANGE, marker="o", markersize=4, linestyle="--", label="train (while learning)"
-            )
-            ax.plot(epochs, test, color=BLUE, marker="s", markersize=4, label=run.split)
+            for part, label, colour, line, marker in curves:
+                field = f"{part}_{quantity}"
+                values = factor * np.array([[getattr(epoch, field) for epoch in record.history] for record in records])
+                ax.plot(epochs, values.mean(axis=0), line, color=colour, marker=marker, markersize=4, label=label)
+                ax.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)
             ax.set_xlabel("epoch")
             ax.xaxis.get_major_locator().set_params(integer=True)
         left.set_ylabel("accuracy (%)")
@@ -106,7 +103,8 @@ def history(run, goal=0.994):
         for axis_ticks in (right.yaxis.set_major_formatter, right.yaxis.set_minor_formatter):
             axis_ticks("{x:g}")
         right.legend(loc="upper right")
-        figure.suptitle(f"{run.experiment.name}, seed {run.seed}: does it fit, and does it generalize?")
+        runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and range"
+        figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
     return figure
 
 
@@ -203,13 +201,13 @@ def seeds(records):
         figure, ax = plt.subplots(figsize=(9, 3.8))
         step = 100 / images  # one image more or less: a bar for every accuracy there can be
         edges = np.arange(round(finals.min() / step) - 0.5, round(finals.max() / step) + 1.5) * step
-        ax.hist(finals, bins=edges, color=BLUE, edgecolor="white", label=f"{len(finals)} seeds, last epoch")
-        ax.axvspan(
-            mean - error, mean + error, color=ORANGE, alpha=0.2, label=f"sampling error of {images:,} images (95 %)"
-        )
+        band = f"sampling error of {images:,} images (95 %)"
+        ax.axvspan(mean - error, mean + error, color=ORANGE, alpha=0.2, zorder=0, label=band)
+        counts, *_ = ax.hist(finals, bins=edges, color=BLUE, label=f"{len(finals)} seeds, last epoch")
         ax.axvline(mean, label=f"mean {mean:.2f} %", **TARGET_LINE)
         ax.yaxis.get_major_locator().set_params(integer=True)
-        ax.set(xlabel="test accuracy (%)", ylabel="seeds", xlim=(mean - 1.6 * error, mean + 1.6 * error))
+        ax.set(xlabel="test accuracy (%)", ylabel="seeds", ylim=(0, 1.5 * counts.max()))
+        ax.set_xlim(mean - 1.6 * error, mean + 1.6 * error)
         ax.set_title(f"How much does one run of {records[0].experiment} say?")
         ax.legend(loc="upper left")
     return figure

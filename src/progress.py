@@ -15,6 +15,11 @@ def row(epoch):
     )
 
 
+def table(record):
+    """The table of a whole Record, as Progress prints it epoch by epoch."""
+    return "\n".join([f"{record.experiment}, seed {record.seed}", HEADER, *map(row, record.history)])
+
+
 class Progress:
     """Context manager around the epochs of one run: prints the table, and a bar below it for whoever watches.
 

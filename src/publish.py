@@ -6,8 +6,9 @@ from pathlib import Path
 
 import nbformat
 
-from src import InputError, plots, records, report
+from src import InputError, files, plots, records, report
 from src.experiments import EXPERIMENTS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
+from src.progress import row
 
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.15  # points by which a run on another machine may lie outside the range of the recorded seeds
@@ -20,12 +21,12 @@ def publish(root=ROOT, results=records.RESULTS):
     """
     found = evidence(results)
     readme = root / "README.md"
-    content = readme.read_text()
+    content = _read(readme)
     for name, block in blocks(found).items():
-        content = _marked(name, readme).sub(lambda match, block=block: match[1] + block + match[3], content)
+        content = _marked(name, content).sub(lambda match, block=block: match[1] + block + match[3], content)
     for name, (draw, source) in figures(found).items():
         plots.save(draw(), name, source)
-    _replace(readme, content)
+    files.write(readme, content.encode())
     return f"README.md and {len(figures(found))} figures written from {sum(map(len, found.values()))} records."
 
 
@@ -36,9 +37,9 @@ def check(root=ROOT, results=records.RESULTS):
     """
     found = evidence(results)
     readme = root / "README.md"
-    content = readme.read_text()
+    content = _read(readme)
     for name, block in blocks(found).items():
-        match = _marked(name, readme).search(content)
+        match = _marked(name, content).search(content)
         first = content[: match.start(2)].count("\n") + 1
         there, due = match[2].split("\n"), block.split("\n")
         for i in range(max(len(there), len(due))):
@@ -55,12 +56,13 @@ def check(root=ROOT, results=records.RESULTS):
 
 
 def evidence(results):
-    """The records of every experiment: name -> records. Raises InputError if one has none."""
+    """The records of every experiment: name -> records. Raises InputError unless each has the seeds that all need."""
     found = records.load_all(results, EXPERIMENTS)
-    if missing := [name for name, there in found.items() if not there]:
+    seeds = set(range(report.COMMON_SEEDS))
+    if missing := [name for name, there in found.items() if not seeds <= {record.seed for record in there}]:
         raise InputError(
-            f"no records of {', '.join(missing)} in {results}; "
-            f"record them with: python -m src run {' '.join(missing)} --seeds 0-4 --jobs 2"
+            f"{results} lacks records of {', '.join(missing)}; make them with: "
+            f"python -m src run {' '.join(missing)} --seeds 0-{report.COMMON_SEEDS - 1} --jobs 2"
         )
     return found
 
@@ -81,7 +83,7 @@ def statements(found):
         "trust": report.trust(found),
         "ladder": report.markdown(report.ladder(found)),
         "leave-one-out": report.markdown(report.leave_one_out(found)),
-        "optimism": report.markdown(report.optimism({step.name: found[step.name] for step in LADDER})),
+        "optimism": report.markdown(report.optimism(found)),
     }
 
 
@@ -90,16 +92,17 @@ def figures(found):
     steps = {step.name: found[step.name] for step in LADDER}
     others = {other.name: found[other.name] for other in [MODEL4, *LEAVE_ONE_OUT, SCHEDULED]}
     series = {name: found[name] for name in SERIES}
-    seeds = {MODEL4.name: found[MODEL4.name]}
-    return {
-        "series.png": (lambda: plots.series(series), _source(series)),
-        "seeds.png": (lambda: plots.seeds(found[MODEL4.name]), _source(seeds)),
-        "ladder.png": (lambda: plots.accuracies(steps, "What does each step of the ladder add?"), _source(steps)),
+    drawn = {
+        "series.png": (lambda: plots.series(series), series),
+        "seeds.png": (lambda: plots.seeds(found[MODEL4.name]), {MODEL4.name: found[MODEL4.name]}),
+        "ladder.png": (lambda: plots.accuracies(steps, "What does each step of the ladder add?"), steps),
         "leave-one-out.png": (
             lambda: plots.accuracies(others, "What does Model4 lose without one technique, or with dropout?"),
-            _source(others),
+            others,
         ),
+        **{f"{name}.png": (lambda name=name: plots.history(found[name]), {name: found[name]}) for name in SERIES},
     }
+    return {name: (draw, _source(numbers)) for name, (draw, numbers) in drawn.items()}
 
 
 def _source(found):
@@ -110,44 +113,55 @@ def _source(found):
     return hashlib.sha256(repr(numbers).encode()).hexdigest()[:16]
 
 
-def _marked(name, readme):
+def _read(readme):
+    try:
+        return readme.read_text()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {readme} ({error}); check it out again.") from error
+
+
+def _marked(name, content):
     """The pattern of a block: its opening marker, its content, its closing marker."""
     pattern = re.compile(rf"(<!-- report: {name} -->\n)(.*?)(\n<!-- end of {name} -->)", re.DOTALL)
-    if not pattern.search(readme.read_text()):
-        raise InputError(f"{readme} has no block between <!-- report: {name} --> and <!-- end of {name} -->.")
+    if not pattern.search(content):
+        raise InputError(f"README.md has no block between <!-- report: {name} --> and <!-- end of {name} -->; add it.")
     return pattern
 
 
 def _check_notebooks(folder, found):
-    """Evidence says what the records say; the models' own runs end within the range of the recorded ones."""
-    outputs = _outputs(folder / "Evidence.ipynb")
+    """Evidence says what the records say; a model's own run is that of seed 0, or plausible on another machine."""
+    said = _outputs(folder / "Evidence.ipynb")
     for name, statement in statements(found).items():
-        if statement not in outputs:
-            raise InputError(f"notebooks/Evidence.ipynb disagrees with the records on '{name}'; execute it again.")
-    for name in SERIES:
-        table = re.search(
-            rf"^ *{name} +\S+ +(\d+) +\d+ +\S+ +(\S+)", "\n".join(_outputs(folder / f"{name}.ipynb")), re.M
-        )
+        if statement not in said:
+            raise InputError(f"{folder}/Evidence.ipynb disagrees with the records on '{name}'; run make report.")
+    for name, experiment in SERIES.items():
+        path = folder / f"{name}.ipynb"
+        table = re.search(rf"^{name}, seed 0\n.*?((?:\n +\d.*)+)", "\n".join(_outputs(path)), re.MULTILINE)
         if not table:
-            raise InputError(f"notebooks/{name}.ipynb shows no results; execute it again.")
-        epochs, accuracy = int(table[1]), float(table[2])
-        finals = report.values(found[name], "test accuracy")
-        plausible = min(finals) - TOLERANCE <= accuracy <= max(finals) + TOLERANCE
-        if epochs == EXPERIMENTS[name].epochs and not plausible:  # fewer epochs are a quick look
-            raise InputError(
-                f"notebooks/{name}.ipynb says {accuracy:.2f} %, but the records say {min(finals):.2f} to "
-                f"{max(finals):.2f} %; execute it again."
-            )
+            raise InputError(f"{path} shows no training; execute it again.")
+        shown = [line.split()[:-1] for line in table[1].strip().split("\n")]
+        record = next(record for record in found[name] if record.seed == 0)
+        due = [row(epoch).split()[:-1] for epoch in record.history]
+        if shown[0] == due[0]:  # the recorded run, repeated bit for bit
+            if shown != due[: len(shown)]:
+                raise InputError(f"{path} shows another training than the record of seed 0; execute it again.")
+            if len(shown) == len(due) and report.analysis(record, experiment.target) not in _outputs(path):
+                raise InputError(f"{path} analyses another run than the record of seed 0; execute it again.")
+        elif len(shown) == len(due):  # the same run on another machine
+            finals, accuracy = report.values(found[name], "test accuracy"), float(shown[-1][4])
+            if not min(finals) - TOLERANCE <= accuracy <= max(finals) + TOLERANCE:
+                raise InputError(
+                    f"{path} says {accuracy:.2f} %, but the records say {min(finals):.2f} to {max(finals):.2f} %; "
+                    "execute it again."
+                )
 
 
 def _outputs(path):
-    """The texts that the cells of a notebook have put out."""
-    cells = nbformat.read(path, as_version=4).cells
+    """The texts that the cells of a notebook have put out. Raises InputError if it cannot be read."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the notebook {path} ({type(error).__name__}); check it out again.") from error
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return [output.get("data", {}).get("text/markdown") or output.get("text", "") for output in outputs]
-
-
-def _replace(path, content):
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(content)
-    temporary.replace(path)
+    texts = [{"text/plain": output.get("text", ""), **output.get("data", {})} for output in outputs]
+    return [text.get("text/markdown") or text["text/plain"] for text in texts]

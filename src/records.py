@@ -4,14 +4,13 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from src import InputError, data
+from src import InputError, data, files
 from src.training import Epoch
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"  # the committed evidence
@@ -90,21 +89,14 @@ def of(run):
     )
 
 
-def path_of(folder, experiment, seed, split="test"):
-    """Where the record of an Experiment and a seed lies below folder."""
-    return Path(folder) / split / experiment.name / f"seed-{seed}.json"
+def path_of(folder, name, seed, split="test"):
+    """Where the record of an experiment's name and a seed lies below folder."""
+    return Path(folder) / split / name / f"seed-{seed}.json"
 
 
 def save(record, folder):
-    """Write a record below folder by one rename. Raises InputError if that cannot be done."""
-    path = Path(folder) / record.split / record.experiment / f"seed-{record.seed}.json"
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(_text(record))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot write the record {path}: {error.strerror}; free or open that folder.") from error
+    """Write a record below folder. Raises InputError if that cannot be done."""
+    files.write(path_of(folder, record.experiment, record.seed, record.split), _text(record).encode())
 
 
 def _text(record):
@@ -189,10 +181,15 @@ def load_all(folder, experiments, split="test"):
             raise InputError(f"the record {path} is of an experiment that does not exist; remove it.")
         if record.definition_hash != definition_hash(experiments[record.experiment]):
             raise InputError(f"the record {path} is stale: {record.experiment} has changed since; run that seed again.")
-        if twin := next((other for other in found[record.experiment] if other.history == record.history), None):
+        if twin := next((other for other in found[record.experiment] if _same_run(other, record)), None):
             raise InputError(f"the record {path} repeats that of seed {twin.seed}; remove it and run that seed again.")
         found[record.experiment].append(record)
     return {name: sorted(records, key=lambda record: record.seed) for name, records in found.items()}
+
+
+def _same_run(record, other):
+    """Whether two records claim the same training losses, which no two seeds share."""
+    return [epoch.train_loss for epoch in record.history] == [epoch.train_loss for epoch in other.history]
 
 
 def load_latest(experiments):

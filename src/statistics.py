@@ -32,16 +32,12 @@ def sampling_error(accuracy, images):
 
 
 def mcnemar(right_before, right_after):
-    """Exact McNemar test (two-sided) for two runs on the same images, given which each gets right, (N,) booleans.
-
-    Returns how many images only the first gets right, how many only the second, and the p-value.
-    """
+    """p-value of the exact two-sided McNemar test for two runs, given which images each gets right, (N,) booleans."""
     pairs = list(zip(right_before, right_after, strict=True))
     only_before = sum(before and not after for before, after in pairs)
     only_after = sum(after and not before for before, after in pairs)
     disagreements = only_before + only_after
-    p = float(stats.binomtest(only_before, disagreements).pvalue) if disagreements else 1.0
-    return only_before, only_after, p
+    return float(stats.binomtest(only_before, disagreements).pvalue) if disagreements else 1.0
 
 
 def seeds_to_settle(difference, deviation):

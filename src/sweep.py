@@ -1,18 +1,18 @@
 """Many runs: experiments x seeds, over processes or a cluster, recorded as they finish and never trained twice."""
 
 import contextlib
-import fcntl
 import threading
 from pathlib import Path
 
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from src import InputError, data, records
-from src.progress import HEADER, row
-from src.training import train
+from src import InputError, data, files, records
+from src.progress import table
+from src.training import check_input, train
 
-SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler
+SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler, and for a first worker
 
 # A run draws from torch's global random generator, so a process does one run at a time.
 _one_run = threading.Lock()
@@ -23,20 +23,33 @@ def run_many(tasks, folder, device="auto", split="test", jobs=1, scheduler=None)
 
     jobs: runs at a time in processes of this machine. scheduler: the address (tcp://host:port) of
     a Dask scheduler whose workers do the runs instead; their records come back and are saved here.
-    Raises InputError for jobs < 1 and for a scheduler that does not answer.
+    Raises InputError for jobs < 1, for what train() refuses, for a scheduler that does not answer
+    and for processes or workers that are lost; what is recorded by then stays.
     """
     if jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {jobs}.")
-    if jobs == 1 and not scheduler:
-        return [run_one(experiment, seed, folder, device, split) for experiment, seed in tasks]
-    missing = [task for task in tasks if not recorded(*task, folder, split)]
-    finished = (
-        _on_cluster(missing, folder, split, scheduler) if scheduler else _here(missing, folder, device, split, jobs)
-    )
-    title = f"{len(tasks)} runs, {len(tasks) - len(missing)} recorded already"
-    with contextlib.closing(finished):
-        for _ in tqdm(finished, title, total=len(missing), unit="run", smoothing=0):
-            pass
+    for experiment, _ in tasks:
+        check_input(experiment, device, split)
+    missing = []
+    for task in tasks:
+        if record := recorded(*task, folder, split):
+            print(table(record), "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
+        else:
+            missing.append(task)
+    if scheduler:
+        finished = _on_cluster(missing, folder, device, split, scheduler)
+    elif jobs > 1:
+        finished = _in_processes(missing, folder, device, split, jobs)
+    else:
+        finished = (run_one(experiment, seed, folder, device, split) for experiment, seed in missing)
+    shown_while_training = jobs == 1 and not scheduler
+    bar = tqdm(total=len(missing), desc="runs", unit="run", smoothing=0, disable=None, leave=False)
+    with bar, contextlib.closing(finished):
+        bar.refresh()
+        for record in finished:
+            if not shown_while_training:
+                tqdm.write(table(record))
+            bar.update()
     return [recorded(*task, folder, split) for task in tasks]
 
 
@@ -47,11 +60,8 @@ def run_one(experiment, seed, folder, device="auto", split="test", quiet=False):
     run at once, the second waits for the first and takes its record.
     """
     unfinished = Path(folder) / ".unfinished" / f"{split}-{experiment.name}-{seed}"
-    with _claimed(unfinished):
+    with files.claimed(unfinished):
         if record := recorded(experiment, seed, folder, split):
-            if not quiet:
-                print(f"{experiment.name}, seed {seed}: recorded already; --results FOLDER would train it again there.")
-                print("\n".join([HEADER, *map(row, record.history)]))
             return record
         checkpoint = unfinished.with_name(f"{unfinished.name}.checkpoint")
         record = records.of(train(experiment, seed, device, split, checkpoint, quiet))
@@ -62,21 +72,27 @@ def run_one(experiment, seed, folder, device="auto", split="test", quiet=False):
 
 def recorded(experiment, seed, folder, split):
     """The Record of a run if folder has it and it is not stale, else None."""
-    path = records.path_of(folder, experiment, seed, split)
+    path = records.path_of(folder, experiment.name, seed, split)
     record = records.load(path) if path.exists() else None
     return record if record and record.definition_hash == records.definition_hash(experiment) else None
 
 
-def _here(tasks, folder, device, split, jobs):
+def _in_processes(tasks, folder, device, split, jobs):
     """Yield the Records of tasks as processes of this machine finish them."""
     data.load("test")  # once, lest every process fetches it
     calls = (joblib.delayed(run_one)(experiment, seed, folder, device, split, quiet=True) for experiment, seed in tasks)
-    yield from joblib.Parallel(jobs, return_as="generator_unordered", pre_dispatch=jobs, batch_size=1)(calls)
+    try:
+        yield from joblib.Parallel(jobs, return_as="generator_unordered", pre_dispatch=jobs, batch_size=1)(calls)
+    except TerminatedWorkerError as error:
+        raise InputError(
+            "a process was killed in mid-run, perhaps for want of memory; run the same command again to go on, "
+            "with fewer --jobs."
+        ) from error
 
 
-def _on_cluster(tasks, folder, split, scheduler):
+def _on_cluster(tasks, folder, device, split, scheduler):
     """Yield the Records of tasks as the workers of a Dask cluster finish them, each saved before."""
-    from distributed import Client
+    from distributed import Client, KilledWorker
 
     try:
         client = Client(scheduler, timeout=SCHEDULER_WAIT)
@@ -85,28 +101,20 @@ def _on_cluster(tasks, folder, split, scheduler):
             f"no Dask scheduler answers at {scheduler} within {SCHEDULER_WAIT} seconds; "
             "start one with 'dask scheduler' and give the address that it prints."
         ) from error
-    calls = (joblib.delayed(_remotely)(experiment, seed, split) for experiment, seed in tasks)
-    with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=SCHEDULER_WAIT):
-        for record in joblib.Parallel(return_as="generator_unordered", pre_dispatch="all", batch_size=1)(calls):
-            records.save(record, folder)
-            yield record
+    calls = (joblib.delayed(_remotely)(experiment, seed, device, split) for experiment, seed in tasks)
+    try:
+        with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=SCHEDULER_WAIT):
+            for record in joblib.Parallel(return_as="generator_unordered", pre_dispatch="all", batch_size=1)(calls):
+                records.save(record, folder)
+                yield record
+    except (TimeoutError, OSError, KilledWorker) as error:
+        raise InputError(
+            f"the cluster at {scheduler} has no worker left for the runs ({type(error).__name__}); "
+            "what came back is recorded: start workers and run the same command again to go on."
+        ) from error
 
 
-def _remotely(experiment, seed, split):
+def _remotely(experiment, seed, device, split):
     """The Record of a run in a worker of a cluster, which keeps nothing of it."""
     with _one_run:
-        return records.of(train(experiment, seed, split=split, quiet=True))
-
-
-@contextlib.contextmanager
-def _claimed(path):
-    """Hold the file path.lock; the system gives it back when the process ends, however it ends."""
-    lock = path.with_name(f"{path.name}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = open(lock, "w")
-    except OSError as error:
-        raise InputError(f"cannot write {lock}: {error.strerror}; free or open that folder.") from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        return records.of(train(experiment, seed, device, split, quiet=True))

@@ -18,7 +18,6 @@ from src.model import build, count_parameters
 from src.progress import Progress
 
 TRAINING_PART = {"test": "train", "validation": "fit"}  # what is trained on, by what is evaluated on
-WARM_UP = 0.2  # fraction of the training, in which the one-cycle schedule climbs
 EVALUATION_BATCH = 1000  # images; a whole split at once would take gigabytes
 
 
@@ -87,13 +86,11 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
     quiet: print nothing, not even a progress bar.
     Raises InputError for an unknown device or split and for an experiment that cannot be run.
     """
-    if experiment.epochs < 1:
-        raise InputError(f"{experiment.name}: epochs must be at least 1, not {experiment.epochs}.")
-    if split not in TRAINING_PART:
-        raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(TRAINING_PART)}.")
-    device = choose_device(device)
+    device = check_input(experiment, device, split)
     torch.manual_seed(seed)
-    network = build(experiment).to(device, memory_format=torch.channels_last)
+    network = build(experiment).to(device)
+    if device.type != "mps":  # where batch normalization has had wrong gradients in this layout
+        network = network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=experiment.weight_decay, fused=True)
     train_digits = data.load(TRAINING_PART[split]).to(device)
     test_digits = data.load(split).to(device)
@@ -128,6 +125,17 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
         logits=predict(network, test_digits.images).cpu(),
         network=network,
     )
+
+
+def check_input(experiment, device, split):
+    """The torch.device to train on; raises InputError for what train() refuses, before anything is done."""
+    if experiment.epochs < 1:
+        raise InputError(f"{experiment.name}: epochs must be at least 1, not {experiment.epochs}.")
+    if split not in TRAINING_PART:
+        raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(TRAINING_PART)}.")
+    learning_rate(experiment, done=0)
+    build(experiment)
+    return choose_device(device)
 
 
 def train_epoch(network, optimizer, digits, experiment, epoch, progress):
@@ -167,9 +175,10 @@ def learning_rate(experiment, done):
     if experiment.schedule == "constant":
         return peak
     if experiment.schedule == "one-cycle":
-        if done < WARM_UP:
-            return peak * (0.04 + 0.96 * done / WARM_UP)
-        return peak * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
+        climb = experiment.warm_up
+        if done < climb:
+            return peak * (0.04 + 0.96 * done / climb)
+        return peak * (1 + math.cos(math.pi * (done - climb) / (1 - climb))) / 2
     raise InputError(f"{experiment.name}: unknown schedule '{experiment.schedule}'; use 'constant' or 'one-cycle'.")
 
 
@@ -182,7 +191,7 @@ def predict(network, images):
 
 def evaluate(logits, labels):
     """Mean cross-entropy in nats and accuracy as a fraction; logits (N, 10), labels (N,)."""
-    return F.cross_entropy(logits, labels).item(), (logits.argmax(dim=1) == labels).float().mean().item()
+    return F.cross_entropy(logits, labels).item(), (logits.argmax(dim=1) == labels).sum().item() / len(labels)
 
 
 def choose_device(name):

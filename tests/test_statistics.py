@@ -37,13 +37,12 @@ def test_ten_thousand_images_leave_the_known_sampling_error():
 def test_mcnemar_is_the_exact_binomial_test_on_the_disagreements():
     before = [True] * 90 + [True] * 1 + [False] * 7 + [False] * 2
     after = [True] * 90 + [False] * 1 + [True] * 7 + [False] * 2
-    only_before, only_after, p = mcnemar(before, after)
     tail = sum(math.comb(8, k) for k in (0, 1)) / 2**8
-    assert (only_before, only_after) == (1, 7) and math.isclose(p, 2 * tail)
-    assert mcnemar(before, before) == (0, 0, 1.0)
+    assert math.isclose(mcnemar(before, after), 2 * tail)
+    assert mcnemar(before, before) == 1.0
 
 
-@pytest.mark.parametrize("difference, deviation", product([0.02, 0.05, 0.1], [0.03, 0.06]))
+@pytest.mark.parametrize("difference, deviation", list(product([0.02, 0.05, 0.1], [0.03, 0.06])))
 def test_seeds_to_settle_is_the_smallest_number_that_does(difference, deviation):
     n = seeds_to_settle(difference, deviation)
 

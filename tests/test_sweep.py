@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from src import InputError, sweep
 from src.experiments import MODEL4
@@ -33,7 +34,8 @@ sys.exit(main(sys.argv[1:]))
 
 def start(folder, *arguments, program=("-c", PROGRAM)):
     command = [sys.executable, *program, "run", "Model4", "--epochs", "4", "--results", str(folder), *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **streams)
 
 
 def finish(process):
@@ -52,17 +54,15 @@ def wait_for(condition, seconds=60):
 
 def numbers(folder, seed=0):
     """History without its seconds, and predictions, of a record."""
-    fields = json.loads((folder / "test" / "Model4" / f"seed-{seed}.json").read_text())
+    fields = json.loads((folder / "test" / "Model4-4-epochs" / f"seed-{seed}.json").read_text())
     return [epoch[:-2] for epoch in fields["history"]], fields["predictions"]
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3])  # seconds after a checkpoint: before, in or after the next epoch
-def test_a_killed_run_started_again_ends_as_if_nothing_had_happened(tmp_path, delay):
+def test_a_killed_run_started_again_ends_as_if_nothing_had_happened(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(start(whole))
     process = start(killed)
     wait_for(lambda: list(killed.glob(".unfinished/*.checkpoint")))
-    time.sleep(delay)
     process.kill()
     process.communicate()
     assert not list(killed.glob("test/*/*.json"))
@@ -72,31 +72,44 @@ def test_a_killed_run_started_again_ends_as_if_nothing_had_happened(tmp_path, de
 
 
 @pytest.mark.parametrize("arguments", [[], ["--jobs", "2"]], ids=["one job", "two jobs"])
-def test_ctrl_c_ends_soon_and_says_how_to_go_on_without_a_traceback(tmp_path, arguments):
-    process = start(tmp_path, "--seeds", "0-9", *arguments, program=("-c", PROGRAM) if not arguments else ("-m", "src"))
+def test_ctrl_c_ends_soon_and_says_what_is_saved_and_how_to_go_on(tmp_path, arguments):
+    program = ("-m", "src") if arguments else ("-c", PROGRAM)
+    process = start(tmp_path, "--seeds", "0-9", *arguments, program=program)
     wait_for(lambda: list(tmp_path.glob(".unfinished/*.lock")))
     time.sleep(1)
     interrupted = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, errors = process.communicate(timeout=60)
     assert time.monotonic() - interrupted < 10  # seconds; a second or two where nothing else runs
     assert process.returncode == 130 and "Traceback" not in errors
-    assert "run the same command again to go on" in errors
+    assert f"finished runs are in {tmp_path}" in errors and "run the same command again to go on" in errors
 
 
 def test_two_sweeps_at_once_on_the_same_results_train_every_run_once(tmp_path):
     outputs = [finish(process) for process in [start(tmp_path, "--seeds", "0-2"), start(tmp_path, "--seeds", "0-2")]]
-    assert len(list(tmp_path.glob("test/Model4/seed-?.json"))) == 3
-    assert sum(output.count("recorded already") for output in outputs) == 3
+    assert len(list(tmp_path.glob("test/Model4-4-epochs/seed-?.json"))) == 3
+    trained = sum(len(re.findall(r"^Model4-4-epochs, seed \d\nepoch", output, re.MULTILINE)) for output in outputs)
+    assert trained == 3
     assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
 
 
-def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path):
+def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path, capsys):
     tasks = [(TINY, seed) for seed in range(3)]
     alone, together = run_many(tasks, tmp_path / "alone"), run_many(tasks, tmp_path / "together", jobs=2)
     assert [record.seed for record in together] == [0, 1, 2]
     for one, other in zip(alone, together, strict=True):
         assert one.predictions == other.predictions and one.final.train_loss == other.final.train_loss
+    assert capsys.readouterr().out.count("Model4, seed 2\nepoch") == 2  # a table per run, either way
+
+
+def test_a_process_that_is_lost_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "run_one", _killed)
+    with pytest.raises(InputError, match="a process was killed in mid-run"):
+        run_many([(TINY, 0), (TINY, 1)], tmp_path, jobs=2)
+
+
+def _killed(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -132,14 +145,22 @@ def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run
             f"run_many([(tiny, seed) for seed in range(3)], {str(tmp_path)!r}, scheduler={address!r})"
         )
         sweeping = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        time.sleep(6)  # long enough for both workers to be training
+        with Client(address) as client:
+            wait_for(lambda: len(busy := client.processing()) == 2 and all(busy.values()))
+        assert sweeping.poll() is None
         workers[0].kill()
         _, errors = sweeping.communicate(timeout=120)
         assert sweeping.returncode == 0, errors
-    records = run_many(tasks, tmp_path)
+    came_back = [sweep.recorded(*task, tmp_path, "test") for task in tasks]
     alone = run_many(tasks[:1], tmp_path / "alone")
-    assert [record.seed for record in records] == [0, 1, 2]
-    assert records[0].predictions == alone[0].predictions
+    assert [record.seed for record in came_back] == [0, 1, 2]
+    assert came_back[0].predictions == alone[0].predictions
+
+
+def test_a_cluster_without_workers_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "SCHEDULER_WAIT", 2)
+    with cluster(tmp_path, workers=0) as (address, _), pytest.raises(InputError, match="no worker left"):
+        run_many([(TINY, 0)], tmp_path, scheduler=address)
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch):

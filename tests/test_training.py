@@ -62,7 +62,6 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(few_digits, monkeypa
     torch.manual_seed(99)  # whatever happens between the two processes
     resumed = train(experiment, seed=5, checkpoint=checkpoint)
     assert numbers(resumed) == numbers(whole)
-    assert [epoch.seconds for epoch in resumed.history[finished:]] != [0.0] * (3 - finished)
     assert torch.equal(resumed.logits, whole.logits)
 
 
@@ -75,18 +74,22 @@ def test_a_checkpoint_of_another_run_is_not_gone_on_from(few_digits, tmp_path):
     )
 
 
-@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", "truncated"])
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", "truncated", "a flipped bit"])
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_over(few_digits, tmp_path, capsys, damage):
     checkpoint = tmp_path / "run.checkpoint"
     whole = train(SHORT, seed=1, checkpoint=checkpoint)
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-1000] if damage == "truncated" else damage)
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged = {"truncated": checkpoint.read_bytes()[:-1000], "a flipped bit": content}
+    checkpoint.write_bytes(damaged[damage] if isinstance(damage, str) else damage)
     assert numbers(train(SHORT, seed=1, checkpoint=checkpoint)) == numbers(whole)
     assert f"The checkpoint {checkpoint} is damaged" in capsys.readouterr().out
 
 
 def test_a_checkpoint_that_cannot_be_written_is_one_sentence(few_digits, tmp_path):
-    with pytest.raises(InputError, match="cannot write the checkpoint"):
-        train(SHORT, seed=1, checkpoint=tmp_path / "nowhere" / "run.checkpoint")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write .*run.checkpoint"):
+        train(SHORT, seed=1, checkpoint=tmp_path / "file" / "run.checkpoint")
 
 
 def test_one_cycle_climbs_to_the_peak_and_falls_to_zero():
