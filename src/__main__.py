@@ -17,7 +17,7 @@ def main(arguments=None):
     commands.add_parser("list", help="print the experiments")
 
     run = commands.add_parser("run", help="train experiments over several seeds and print their results")
-    run.add_argument("names", nargs="+", metavar="NAME", help="experiments, or series, ladder, leave-one-out")
+    run.add_argument("names", nargs="+", metavar="NAME", help="experiments, or series, ladder, leave-one-out, choices")
     run.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
     run.add_argument("--epochs", type=int, help="instead of the experiment's own number")
     run.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")

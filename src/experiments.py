@@ -97,10 +97,28 @@ LEAVE_ONE_OUT = [
     replace(MODEL4, name="Model4-no-schedule", target=(), **CONSTANT),
 ]
 
-EXPERIMENTS = SERIES | {experiment.name: experiment for experiment in LADDER + LEAVE_ONE_OUT}
+# What the recipe was chosen among, on the validation split: each is a change to the model it starts with.
+CHOICES = {
+    MODEL4: [
+        replace(MODEL4, name="Model4-rate-0.01", target=(), learning_rate=0.01),
+        replace(MODEL4, name="Model4-rate-0.03", target=(), learning_rate=0.03),
+        replace(MODEL4, name="Model4-less-augmentation", target=(), augmentation=Augmentation(7, 1.5, 0.07)),
+        replace(MODEL4, name="Model4-more-augmentation", target=(), augmentation=Augmentation(15, 3, 0.15)),
+        SCHEDULED,
+        replace(MODEL4, name="Model4-padded", target=(), layer_line="8 12 P 16p 16p P 18p G t10"),
+        replace(MODEL4, name="Model4-deeper", target=(), layer_line="8 10 P 12 14 16 15 G t10"),
+    ],
+    MODEL3: [replace(MODEL3, name="Model3-rate-0.003", target=(), learning_rate=0.003)],
+}
 
-
-GROUPS = {"series": list(SERIES.values()), "ladder": LADDER, "leave-one-out": LEAVE_ONE_OUT}
+GROUPS = {
+    "series": list(SERIES.values()),
+    "ladder": LADDER,
+    "leave-one-out": LEAVE_ONE_OUT,
+    "choices": [experiment for start, others in CHOICES.items() for experiment in [start, *others]],
+}
+EVIDENCE = {experiment.name: experiment for experiment in [*SERIES.values(), *LADDER, *LEAVE_ONE_OUT]}
+EXPERIMENTS = EVIDENCE | {experiment.name: experiment for experiment in GROUPS["choices"]}
 
 
 def find(names):

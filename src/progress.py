@@ -15,9 +15,14 @@ def row(epoch):
     )
 
 
+def title(name, seed, split):
+    """What a run is called above its table, whose test columns are the validation split's in a run for choosing."""
+    return f"{name}, seed {seed}" + ("" if split == "test" else f", evaluated on {split}")
+
+
 def table(record):
     """The table of a whole Record, as Progress prints it epoch by epoch."""
-    return "\n".join([f"{record.experiment}, seed {record.seed}", HEADER, *map(row, record.history)])
+    return "\n".join([title(record.experiment, record.seed, record.split), HEADER, *map(row, record.history)])
 
 
 class Progress:

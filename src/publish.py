@@ -7,10 +7,11 @@ from pathlib import Path
 import nbformat
 
 from src import InputError, files, plots, records, report
-from src.experiments import EXPERIMENTS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
+from src.experiments import EVIDENCE, GROUPS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
 from src.progress import row
 
 ROOT = Path(__file__).resolve().parent.parent
+TRIAL_SEEDS = 2  # of each choice on the validation split
 TOLERANCE = 0.15  # points by which a run on another machine may lie outside the range of the recorded seeds
 
 
@@ -19,15 +20,15 @@ def publish(root=ROOT, results=records.RESULTS):
 
     Raises InputError for a bad record, for an experiment without records and for a README without its markers.
     """
-    found = evidence(results)
+    found, tried = evidence(results), trials(results)
     readme = root / "README.md"
     content = _read(readme)
-    for name, block in blocks(found).items():
+    for name, block in blocks(found, tried).items():
         content = _marked(name, content).sub(lambda match, block=block: match[1] + block + match[3], content)
     for name, (draw, source) in figures(found).items():
         plots.save(draw(), name, source)
     files.write(readme, content.encode())
-    return f"README.md and {len(figures(found))} figures written from {sum(map(len, found.values()))} records."
+    return f"README.md and {len(figures(found))} figures written from {_count(found, tried)} records."
 
 
 def check(root=ROOT, results=records.RESULTS):
@@ -35,10 +36,10 @@ def check(root=ROOT, results=records.RESULTS):
 
     Raises InputError that names the first line, figure or notebook that does not.
     """
-    found = evidence(results)
+    found, tried = evidence(results), trials(results)
     readme = root / "README.md"
     content = _read(readme)
-    for name, block in blocks(found).items():
+    for name, block in blocks(found, tried).items():
         match = _marked(name, content).search(content)
         first = content[: match.start(2)].count("\n") + 1
         there, due = match[2].split("\n"), block.split("\n")
@@ -51,39 +52,55 @@ def check(root=ROOT, results=records.RESULTS):
     for name, (_, source) in figures(found).items():
         if plots.source_of(name) != source:
             raise InputError(f"images/{name} was not drawn from these records; run make report.")
-    _check_notebooks(root / "notebooks", found)
-    return f"README, figures and notebooks agree with {sum(map(len, found.values()))} records."
+    _check_notebooks(root / "notebooks", found, tried)
+    return f"README, figures and notebooks agree with {_count(found, tried)} records."
+
+
+def _count(*several):
+    return sum(len(records) for found in several for records in found.values())
 
 
 def evidence(results):
-    """The records of every experiment: name -> records. Raises InputError unless each has the seeds that all need."""
-    found = records.load_all(results, EXPERIMENTS)
-    seeds = set(range(report.COMMON_SEEDS))
-    if missing := [name for name, there in found.items() if not seeds <= {record.seed for record in there}]:
+    """The records of every experiment on the test set: name -> records.
+
+    Raises InputError unless each has the seeds that all comparisons share.
+    """
+    return _complete(results, EVIDENCE, "test", report.COMMON_SEEDS)
+
+
+def trials(results):
+    """The records, on the validation split, of what the recipe was chosen among: name -> records."""
+    return _complete(results, {choice.name: choice for choice in GROUPS["choices"]}, "validation", TRIAL_SEEDS)
+
+
+def _complete(results, experiments, split, seeds):
+    found = records.load_all(results, experiments, split)
+    if missing := [name for name, there in found.items() if not set(range(seeds)) <= {record.seed for record in there}]:
         raise InputError(
-            f"{results} lacks records of {', '.join(missing)}; make them with: "
-            f"python -m src run {' '.join(missing)} --seeds 0-{report.COMMON_SEEDS - 1} --jobs 2"
+            f"{results} lacks {split} records of {', '.join(missing)}; make them with: "
+            f"python -m src run {' '.join(missing)} --seeds 0-{seeds - 1} --split {split} --jobs 2"
         )
     return found
 
 
-def blocks(found):
+def blocks(found, tried):
     """The generated blocks of the README: name of the marker -> Markdown."""
     series = {name: found[name] for name in SERIES}
     return {
         "series": report.markdown(report.summary(series)),
         **{name: report.log(name, found) for name in SERIES},
-        **statements(found),
+        **statements(found, tried),
     }
 
 
-def statements(found):
+def statements(found, tried):
     """What both the README and the Evidence notebook say: name -> Markdown."""
     return {
         "trust": report.trust(found),
         "ladder": report.markdown(report.ladder(found)),
         "leave-one-out": report.markdown(report.leave_one_out(found)),
         "optimism": report.markdown(report.optimism(found)),
+        "choices": report.markdown(report.choices(tried)),
     }
 
 
@@ -128,10 +145,10 @@ def _marked(name, content):
     return pattern
 
 
-def _check_notebooks(folder, found):
+def _check_notebooks(folder, found, tried):
     """Evidence says what the records say; a model's own run is that of seed 0, or plausible on another machine."""
     said = _outputs(folder / "Evidence.ipynb")
-    for name, statement in statements(found).items():
+    for name, statement in statements(found, tried).items():
         if statement not in said:
             raise InputError(f"{folder}/Evidence.ipynb disagrees with the records on '{name}'; run make report.")
     for name, experiment in SERIES.items():

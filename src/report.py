@@ -4,7 +4,7 @@ import math
 import operator
 
 from src import data
-from src.experiments import LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES, changes
+from src.experiments import CHOICES, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES, changes
 from src.statistics import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
 
 QUANTITIES = {
@@ -44,7 +44,17 @@ def differences(before, after, quantity="test accuracy"):
 
 def summary(found):
     """A row per experiment that has records; found: name -> records."""
-    header = ["model", "parameters", "epochs", "seeds", "train %", "test %", "lowest of last 3 epochs", "best epoch %"]
+    split = next((records[0].split for records in found.values() if records), "test")
+    header = [
+        "model",
+        "parameters",
+        "epochs",
+        "seeds",
+        "train %",
+        f"{split} %",
+        "lowest of last 3 epochs",
+        "best epoch %",
+    ]
     return [header] + [
         [
             name,
@@ -99,6 +109,27 @@ def optimism(found):
         added = [after - before for before, after in zip(last, best, strict=True)]
         gaps = interval(values(records, "gap"), signed=True)
         rows.append([name, f"{len(records)}", interval(last), interval(best), interval(added, signed=True), gaps])
+    return rows
+
+
+def choices(tried):
+    """What was tried on the validation split; tried: name -> records of that split."""
+    rows = [["start", "what changes", "seeds", "validation %", "validation loss", "difference in points", "effect"]]
+    for start, others in CHOICES.items():
+        for other in [start, *others]:
+            records = tried[other.name]
+            losses = [record.final.test_loss for record in records]
+            paired = differences(tried[start.name], records)
+            rows.append(
+                [
+                    start.name,
+                    "; ".join(changes(start, other)) or "nothing",
+                    f"{len(records)}",
+                    interval(values(records, "test accuracy")),
+                    f"{sum(losses) / len(losses):.4f}",
+                    *(["", ""] if other is start else [interval(paired, signed=True), effect(paired)]),
+                ]
+            )
     return rows
 
 

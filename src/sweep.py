@@ -1,6 +1,10 @@
 """Many runs: experiments x seeds, over processes or a cluster, recorded as they finish and never trained twice."""
 
+import _thread
+import asyncio
+import concurrent.futures
 import contextlib
+import logging
 import threading
 from pathlib import Path
 
@@ -13,6 +17,8 @@ from src.progress import table
 from src.training import check_input, train
 
 SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler, and for a first worker
+
+CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)  # what Dask makes of a lost connection
 
 # A run draws from torch's global random generator, so a process does one run at a time.
 _one_run = threading.Lock()
@@ -93,7 +99,15 @@ def _in_processes(tasks, folder, device, split, jobs):
 def _on_cluster(tasks, folder, device, split, scheduler):
     """Yield the Records of tasks as the workers of a Dask cluster finish them, each saved before."""
     from distributed import Client, KilledWorker
+    from joblib._dask import DaskDistributedBackend
 
+    class Cluster(DaskDistributedBackend):
+        """joblib would do everything in this process if the cluster had one thread; here a worker does it."""
+
+        def effective_n_jobs(self, n_jobs):
+            return max(2, super().effective_n_jobs(n_jobs))
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost cluster is said below, in one sentence
     try:
         client = Client(scheduler, timeout=SCHEDULER_WAIT)
     except (OSError, ValueError) as error:
@@ -102,16 +116,31 @@ def _on_cluster(tasks, folder, device, split, scheduler):
             "start one with 'dask scheduler' and give the address that it prints."
         ) from error
     calls = (joblib.delayed(_remotely)(experiment, seed, device, split) for experiment, seed in tasks)
+    done = threading.Event()
+    threading.Thread(target=_interrupt_when_closed, args=(client, done), daemon=True).start()
     try:
-        with client, joblib.parallel_config("dask", client=client, wait_for_workers_timeout=SCHEDULER_WAIT):
+        with client, joblib.parallel_config(Cluster(client=client, wait_for_workers_timeout=SCHEDULER_WAIT)):
             for record in joblib.Parallel(return_as="generator_unordered", pre_dispatch="all", batch_size=1)(calls):
                 records.save(record, folder)
                 yield record
-    except (TimeoutError, OSError, KilledWorker) as error:
+            done.set()
+    except (TimeoutError, OSError, KilledWorker, *CANCELLED, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and client.status != "closed":
+            raise
         raise InputError(
-            f"the cluster at {scheduler} has no worker left for the runs ({type(error).__name__}); "
-            "what came back is recorded: start workers and run the same command again to go on."
+            f"the cluster at {scheduler} was lost or has no worker ({type(error).__name__}); "
+            "what came back is recorded: see to the cluster and run the same command again to go on."
         ) from error
+    finally:
+        done.set()
+
+
+def _interrupt_when_closed(client, done):
+    """Wake the main thread, which would wait for results forever, when the scheduler has been lost."""
+    while not done.wait(0.5):
+        if client.status == "closed":
+            _thread.interrupt_main()
+            return
 
 
 def _remotely(experiment, seed, device, split):

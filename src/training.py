@@ -15,7 +15,7 @@ from src import InputError, checkpoints, data
 from src.augment import augment
 from src.experiments import Experiment
 from src.model import build, count_parameters
-from src.progress import Progress
+from src.progress import Progress, title
 
 TRAINING_PART = {"test": "train", "validation": "fit"}  # what is trained on, by what is evaluated on
 EVALUATION_BATCH = 1000  # images; a whole split at once would take gigabytes
@@ -99,7 +99,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
     identity = repr((experiment, seed, split, device.type))
     history = checkpoints.restore(checkpoint, identity, network, optimizer, device) if checkpoint else []
     history = [Epoch(*numbers) for numbers in history]
-    with Progress(f"{experiment.name}, seed {seed}", experiment.epochs, batches, history, quiet) as progress:
+    with Progress(title(experiment.name, seed, split), experiment.epochs, batches, history, quiet) as progress:
         for epoch in range(len(history), experiment.epochs):
             start, cpu_start = time.perf_counter(), time.process_time()
             train_loss, train_accuracy = train_epoch(network, optimizer, train_digits, experiment, epoch, progress)

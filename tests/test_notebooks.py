@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ from src.data import root
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["Model1", "Model2", "Model3", "Model4"]
+ALL = [*NAMES, "Evidence"]
 
 
 def code_cells(path):
@@ -26,8 +28,12 @@ def execute(path, folder):
     environment = {**os.environ, "EPOCHS": "1", "MNIST_ROOT": str(root())}
     environment.pop("PYTHONPATH", None)
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(path)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def assert_executed(done, path):
     assert done.returncode == 0, done.stderr[-3000:]
+    assert_clean(path)
 
 
 def assert_clean(path):
@@ -53,20 +59,25 @@ def copy(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name, start", zip(NAMES, [".", "notebooks", ".", "notebooks"], strict=True))
-def test_a_notebook_runs_from_the_root_and_from_its_folder_and_leaves_clean_outputs(copy, name, start):
-    path = copy / "notebooks" / f"{name}.ipynb"
-    execute(path, copy / start)
-    assert_clean(path)
+@pytest.fixture(scope="module")
+def executed(copy):
+    """All notebooks, executed two at a time, some from the root and some from their folder: name -> what came of it."""
+    starts = dict(zip(ALL, [copy, copy / "notebooks", copy, copy / "notebooks", copy], strict=True))
+    with ThreadPoolExecutor(2) as pool:
+        running = {name: pool.submit(execute, copy / "notebooks" / f"{name}.ipynb", starts[name]) for name in ALL}
+        return {name: future.result() for name, future in running.items()}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_notebook_runs_headless_and_leaves_clean_outputs(copy, executed, name):
+    assert_executed(executed[name], copy / "notebooks" / f"{name}.ipynb")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_leaves_its_figures_and_its_record(copy, executed, name):
     for figure in ["history", "confusion", "mistakes"]:
         assert (copy / "images" / f"{name}-{figure}.png").stat().st_size > 10_000
     assert (copy / "runs" / "test" / name / "seed-0.json").exists()
-
-
-def test_the_evidence_notebook_runs_on_the_records(copy):
-    path = copy / "notebooks" / "Evidence.ipynb"
-    execute(path, copy)
-    assert_clean(path)
 
 
 def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs(copy, tmp_path):
@@ -83,8 +94,7 @@ def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs(copy
     assert first.startswith('REPO = "')
     setup.source = f"REPO = {str(origin)!r}\n{rest}"
     nbformat.write(notebook, path)
-    execute(path, alone)
-    assert_clean(path)
+    assert_executed(execute(path, alone), path)
     assert (alone / "mnist-series" / "images" / "Model1-history.png").exists()
 
 
@@ -95,10 +105,10 @@ def test_a_notebook_alone_without_an_address_says_what_to_set(tmp_path):
 
 
 def test_all_notebooks_share_one_setup_cell():
-    assert len({code_cells(ROOT / "notebooks" / f"{name}.ipynb")[0].source for name in [*NAMES, "Evidence"]}) == 1
+    assert len({code_cells(ROOT / "notebooks" / f"{name}.ipynb")[0].source for name in ALL}) == 1
 
 
-@pytest.mark.parametrize("name", [*NAMES, "Evidence"])
+@pytest.mark.parametrize("name", ALL)
 def test_the_saved_outputs_are_clean(name):
     assert_clean(ROOT / "notebooks" / f"{name}.ipynb")
 

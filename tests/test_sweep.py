@@ -159,8 +159,29 @@ def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run
 
 def test_a_cluster_without_workers_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(sweep, "SCHEDULER_WAIT", 2)
-    with cluster(tmp_path, workers=0) as (address, _), pytest.raises(InputError, match="no worker left"):
+    with cluster(tmp_path, workers=0) as (address, _), pytest.raises(InputError, match="was lost or has no worker"):
         run_many([(TINY, 0)], tmp_path, scheduler=address)
+
+
+def test_a_scheduler_that_dies_in_mid_run_is_one_sentence(tmp_path):
+    with cluster(tmp_path, workers=1) as (address, _):
+        tasks = f"[(replace(MODEL4, layer_line={TINY.layer_line!r}), seed) for seed in range(9)]"
+        program = (
+            "import sys; from dataclasses import replace; from src import __main__; "
+            "from src.experiments import MODEL4; from src.sweep import run_many; "
+            f"__main__.COMMANDS['list'] = lambda _: run_many({tasks}, {str(tmp_path)!r}, scheduler={address!r}); "
+            "sys.exit(__main__.main(['list']))"
+        )
+        environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
+        command = [sys.executable, "-c", program]
+        sweeping = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+        with Client(address) as client:
+            wait_for(lambda: any(client.processing().values()) or sweeping.poll())
+            scheduler = client.run_on_scheduler(os.getpid)
+        os.kill(scheduler, signal.SIGKILL)
+        _, errors = sweeping.communicate(timeout=60)
+    assert sweeping.returncode == 2, errors
+    assert "was lost or has no worker" in errors and "Traceback" not in errors
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch):
