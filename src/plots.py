@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
 from src import files
@@ -100,8 +101,9 @@ def history(records, goal=0.994):
         left.legend(loc="lower right")
         right.set_ylabel("cross-entropy (nats, log scale)")
         right.set_yscale("log")
-        for axis_ticks in (right.yaxis.set_major_formatter, right.yaxis.set_minor_formatter):
-            axis_ticks("{x:g}")
+        right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        right.yaxis.set_major_formatter("{x:g}")
+        right.yaxis.set_minor_formatter(NullFormatter())
         right.legend(loc="upper right")
         runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and range"
         figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
