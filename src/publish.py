@@ -107,14 +107,15 @@ def statements(found, tried):
 def figures(found):
     """The figures drawn from records: file name -> (function that draws it, what it is drawn from)."""
     steps = {step.name: found[step.name] for step in LADDER}
-    others = {other.name: found[other.name] for other in [MODEL4, *LEAVE_ONE_OUT, SCHEDULED]}
+    others = {other.name: found[other.name] for other in [MODEL4, *LEAVE_ONE_OUT]}
+    others["Model4 with dropout"] = found[SCHEDULED.name]
     series = {name: found[name] for name in SERIES}
     drawn = {
         "series.png": (lambda: plots.series(series), series),
         "seeds.png": (lambda: plots.seeds(found[MODEL4.name]), {MODEL4.name: found[MODEL4.name]}),
         "ladder.png": (lambda: plots.accuracies(steps, "What does each step of the ladder add?"), steps),
         "leave-one-out.png": (
-            lambda: plots.accuracies(others, "What does Model4 lose without one technique, or with dropout?"),
+            lambda: plots.accuracies(others, "What is each technique worth in Model4?"),
             others,
         ),
         **{f"{name}.png": (lambda name=name: plots.history(found[name]), {name: found[name]}) for name in SERIES},
