@@ -17,11 +17,14 @@ def mean_interval(values):
 
 
 def effect(differences):
-    """What paired differences say by their 95 % t-interval: helps if it lies above 0, hurts if below."""
+    """What paired differences say by their 95 % t-interval: helps if it lies above 0, hurts if below.
+
+    Two differences show nothing: that they are alike by chance would pass for certainty.
+    """
     mean, half_width = mean_interval(differences)
-    if mean - half_width > 0:
+    if len(differences) > 2 and mean - half_width > 0:
         return "helps"
-    if mean + half_width < 0:
+    if len(differences) > 2 and mean + half_width < 0:
         return "hurts"
     return f"no difference shown at {len(differences)} seeds"
 

@@ -24,6 +24,7 @@ def test_one_value_has_no_interval_and_shows_no_effect():
         ([-0.1, -0.12, -0.11], "hurts"),
         ([0.1, -0.1, 0.02], "no difference shown at 3 seeds"),
         ([0.0, 0.0, 0.0], "no difference shown at 3 seeds"),
+        ([0.14, 0.14], "no difference shown at 2 seeds"),
     ],
 )
 def test_the_words_follow_from_the_interval(differences, words):
