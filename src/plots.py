@@ -34,14 +34,13 @@ STYLE = {
 
 
 def save(figure, name, source=""):
-    """Write a figure to images/name as PNG, by one rename, close it, and return it for a notebook to show.
+    """Write a figure to images/name as PNG and return it for a notebook to show.
 
     source: what the figure was drawn from, kept in the file, where source_of() finds it.
     Raises InputError if it cannot be written.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None, "Source": source})
-    plt.close(figure)
     files.write(IMAGES / name, buffer.getvalue())
     return figure
 
@@ -74,7 +73,7 @@ def digits_grid(images, captions=None, columns=10, title=""):
             if captions is not None:
                 ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, ha="center", va="top", fontsize=9)
         figure.suptitle(title)
-    return figure
+    return _detached(figure)
 
 
 def history(records, goal=0.994):
@@ -107,7 +106,7 @@ def history(records, goal=0.994):
         right.legend(loc="upper right")
         runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and range"
         figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
-    return figure
+    return _detached(figure)
 
 
 def confusion(labels, predictions, title):
@@ -134,7 +133,7 @@ def confusion(labels, predictions, title):
                     )
         ax.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="predicted digit", ylabel="true digit", title=title)
         figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85)
-    return figure
+    return _detached(figure)
 
 
 def mistakes(digits, logits, title, most=20):
@@ -165,7 +164,7 @@ def series(found, goal=0.994):
         ax.set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(98.4, 99.7), xlim=(1, len(epochs)))
         ax.set_title("What does each model of the series reach? Mean and range over seeds")
         ax.legend(loc="lower right")
-    return figure
+    return _detached(figure)
 
 
 def accuracies(found, title):
@@ -191,7 +190,7 @@ def accuracies(found, title):
         ax.set_yticks(range(len(found)), found)
         ax.set(xlabel="test accuracy after the last epoch (%)", ylim=(len(found) - 0.5, -0.7), title=title)
         ax.legend(loc="best")
-    return figure
+    return _detached(figure)
 
 
 def seeds(records):
@@ -212,4 +211,10 @@ def seeds(records):
         ax.set_xlim(mean - 1.6 * error, mean + 1.6 * error)
         ax.set_title(f"How much does one run of {records[0].experiment} say?")
         ax.legend(loc="upper left")
+    return _detached(figure)
+
+
+def _detached(figure):
+    """Close a figure, lest a notebook shows it twice: by itself, and as the value of a cell."""
+    plt.close(figure)
     return figure
