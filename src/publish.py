@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 
 from src import InputError, files, plots, records, report
-from src.experiments import EVIDENCE, GROUPS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
+from src.experiments import EVIDENCE, EXPERIMENTS, GROUPS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
 from src.progress import row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +74,8 @@ def trials(results):
 
 
 def _complete(results, experiments, split, seeds):
-    found = records.load_all(results, experiments, split)
+    recorded = records.load_all(results, EXPERIMENTS, split)
+    found = {name: recorded[name] for name in experiments}
     if missing := [name for name, there in found.items() if not set(range(seeds)) <= {record.seed for record in there}]:
         raise InputError(
             f"{results} lacks {split} records of {', '.join(missing)}; make them with: "

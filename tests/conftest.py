@@ -3,15 +3,18 @@
 import pytest
 import torch
 
-from src import data
+from src import data, records
 
 
 @pytest.fixture
 def few_digits(monkeypatch):
-    """Make every split a tenth of a thousand or so of its first images, so that an epoch takes a moment."""
+    """Make every split its first few hundred images, so that an epoch takes a moment."""
     sizes = {"train": 600, "fit": 500, "test": 200, "validation": 100}
     load = data.load
     monkeypatch.setattr(data, "load", lambda split: load(split)[: sizes[split]] if split in sizes else load(split))
+    records._labels.cache_clear()
+    yield
+    records._labels.cache_clear()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -76,12 +76,12 @@ def test_a_run_added_by_hand_is_caught(copy):
 
 def test_an_experiment_without_records_is_named_with_the_command_that_records_it(copy):
     shutil.rmtree(copy / "results" / "test" / "Plain")
-    with pytest.raises(InputError, match="lacks records of Plain; .* python -m src run Plain --seeds 0-4"):
+    with pytest.raises(InputError, match="lacks test records of Plain; .* python -m src run Plain --seeds 0-4"):
         check(copy, copy / "results")
 
 
 def test_an_empty_results_folder_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="lacks records of Model1"):
+    with pytest.raises(InputError, match="lacks test records of Model1"):
         publish.evidence(tmp_path)
 
 

@@ -13,9 +13,7 @@ SHORT = replace(MODEL1, epochs=1)
 
 @pytest.fixture
 def record(few_digits, tmp_path):
-    records._labels.cache_clear()
-    yield run_one(SHORT, 0, tmp_path)
-    records._labels.cache_clear()
+    return run_one(SHORT, 0, tmp_path)
 
 
 @pytest.fixture
