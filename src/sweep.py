@@ -107,7 +107,8 @@ def _on_cluster(tasks, folder, device, split, scheduler):
         def effective_n_jobs(self, n_jobs):
             return max(2, super().effective_n_jobs(n_jobs))
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a lost cluster is said below, in one sentence
+    for name in ["distributed", "distributed.client"]:  # a lost cluster is said below, in one sentence
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=SCHEDULER_WAIT)
     except (OSError, ValueError) as error:
