@@ -159,6 +159,8 @@ def _check_notebooks(folder, found, tried):
         if not table:
             raise InputError(f"{path} shows no training; execute it again.")
         shown = [line.split()[:-1] for line in table[1].strip().split("\n")]
+        if f"{shown[-1][4]} % of the test images" not in "\n".join(_outputs(path)):
+            raise InputError(f"{path} analyses another run than it shows; execute it again.")
         record = next(record for record in found[name] if record.seed == 0)
         due = [row(epoch).split()[:-1] for epoch in record.history]
         if shown[0] == due[0]:  # the recorded run, repeated bit for bit
