@@ -80,15 +80,16 @@ def test_the_process_exits_with_code_2_and_without_a_traceback(arguments, words)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("limit, file", [(2_000, "checkpoint"), (150_000, "seed-0.json")])
+@pytest.mark.parametrize("limit, file", [(20_000, "checkpoint"), (150_000, "seed-0.json")])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, limit, file):
     """A limit on the size of a file stands for the full disk: it fails in the same call, in the middle of a file."""
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
         "from src import data; load = data.load; data.load = lambda split: load(split)[:200]; "
         "from src import records; text = records._text; records._text = lambda record: text(record) + ' ' * 200_000; "
-        "from src.__main__ import main; sys.exit(main(sys.argv[1:]))"
+        "from src import sweep; from src.__main__ import main; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+        "sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["run", "Model4", "--epochs", "1", "--results", str(tmp_path)]
     done = subprocess.run([sys.executable, "-c", limited, *arguments], capture_output=True, text=True)
