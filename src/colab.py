@@ -22,12 +22,7 @@ def set_address(repo=None, notebooks=ROOT / "notebooks"):
     if repo and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise InputError(f"REPO={repo} is not an address on GitHub; write REPO=owner/name.")
     for path in sorted(notebooks.glob("*.ipynb")):
-        try:
-            notebook = nbformat.read(path, as_version=4)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"cannot read the notebook {path} ({type(error).__name__}); check it out again."
-            ) from error
+        notebook = files.read_notebook(path)
         title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
         lines = [line for line in title.source.splitlines() if not line.startswith("[![Open in Colab]")]
         if repo:

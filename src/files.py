@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written by one rename, and claimed by one process at a time."""
+"""Files that are whole or not there: written by one rename, claimed by one process at a time, refused if damaged."""
 
 import contextlib
 import fcntl
@@ -20,6 +20,16 @@ def write(path, content):
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise InputError(f"cannot write {path}: {error.strerror}; make room there or choose another folder.") from error
+
+
+def read_notebook(path):
+    """The notebook in a file; raises InputError if it cannot be read."""
+    import nbformat  # here, lest every training process loads it
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the notebook {path} ({type(error).__name__}); check it out again.") from error
 
 
 @contextlib.contextmanager

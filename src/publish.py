@@ -4,8 +4,6 @@ import hashlib
 import re
 from pathlib import Path
 
-import nbformat
-
 from src import InputError, files, plots, records, report
 from src.experiments import EVIDENCE, EXPERIMENTS, GROUPS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
 from src.progress import row
@@ -25,10 +23,11 @@ def publish(root=ROOT, results=records.RESULTS):
     content = _read(readme)
     for name, block in blocks(found, tried).items():
         content = _marked(name, content).sub(lambda match, block=block: match[1] + block + match[3], content)
-    for name, (draw, source) in figures(found).items():
+    drawn = figures(found)
+    for name, (draw, source) in drawn.items():
         plots.save(draw(), name, source)
     files.write(readme, content.encode())
-    return f"README.md and {len(figures(found))} figures written from {_count(found, tried)} records."
+    return f"README.md and {len(drawn)} figures written from {_count(found, tried)} records."
 
 
 def check(root=ROOT, results=records.RESULTS):
@@ -179,10 +178,7 @@ def _check_notebooks(folder, found, tried):
 
 def _outputs(path):
     """The texts that the cells of a notebook have put out. Raises InputError if it cannot be read."""
-    try:
-        cells = nbformat.read(path, as_version=4).cells
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the notebook {path} ({type(error).__name__}); check it out again.") from error
+    cells = files.read_notebook(path).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     texts = [{"text/plain": output.get("text", ""), **output.get("data", {})} for output in outputs]
     return [text.get("text/markdown") or text["text/plain"] for text in texts]

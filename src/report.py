@@ -2,6 +2,7 @@
 
 import math
 import operator
+from statistics import stdev
 
 from src import data
 from src.experiments import CHOICES, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES, changes
@@ -238,7 +239,7 @@ def trust(found):
     tests = values(records, "test accuracy")
     error = 100 * sampling_error(sum(tests) / len(tests) / 100, len(records[0].predictions))
     paired = differences(found[SCHEDULED.name], records)
-    deviation = math.sqrt(sum((d - sum(paired) / len(paired)) ** 2 for d in paired) / (len(paired) - 1))
+    deviation = stdev(paired)
     return (
         f"Over {len(tests)} seeds Model4 ends between {min(tests):.2f} and {max(tests):.2f} %, with a mean of "
         f"{interval(tests)} %. On {len(records[0].predictions):,} images such an accuracy carries a sampling error of "
