@@ -56,7 +56,8 @@ def main(arguments=None):
 
 
 def list_experiments(options):
-    from src.experiments import EXPERIMENTS, techniques
+    from src.catalogue import EXPERIMENTS
+    from src.experiments import techniques
     from src.model import build, count_parameters, receptive_field
 
     for experiment in EXPERIMENTS.values():
@@ -70,7 +71,7 @@ def list_experiments(options):
 
 def run(options):
     from src import records
-    from src.experiments import find
+    from src.catalogue import find
     from src.report import summary, text
     from src.sweep import run_many
 

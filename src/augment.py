@@ -8,14 +8,21 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges of the random affine map; each image draws uniformly from [-range, range]."""
+    """Ranges of the random affine map, from whose [-range, range] each image draws uniformly, and cutout."""
 
     rotation: float = 0.0  # degrees
     translation: float = 0.0  # pixels, horizontally and vertically on their own
     scale: float = 0.0  # fraction: 0.1 draws factors from 0.9 to 1.1
+    cutout: int = 0  # pixels: side of a square that is wiped out, anywhere in the image
 
     def __str__(self):
-        return f"±{self.rotation:g}°, ±{self.translation:g} pixels, ±{100 * self.scale:g} %"
+        parts = {
+            f"±{self.rotation:g}°": self.rotation,
+            f"±{self.translation:g} pixels": self.translation,
+            f"±{100 * self.scale:g} %": self.scale,
+            f"cutout {self.cutout}x{self.cutout}": self.cutout,
+        }
+        return ", ".join(words for words, there in parts.items() if there) or "nothing"
 
 
 def affine(images, angle, shift_x, shift_y, scale):
@@ -40,16 +47,34 @@ def affine(images, angle, shift_x, shift_y, scale):
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def cut_out(images, row, column, side):
+    """Wipe out one square of side x side pixels in each image, as far as it lies inside (arXiv:1708.04552).
+
+    images: (N, C, H, W) float; row, column: (N,) integers, the pixel that side // 2 pixels of the
+    square come before. Returns (N, C, H, W), zero inside the squares.
+    """
+    height, width = images.shape[-2:]
+    rows = torch.arange(height, device=images.device) - (row - side // 2)[:, None]
+    columns = torch.arange(width, device=images.device) - (column - side // 2)[:, None]
+    inside = ((rows >= 0) & (rows < side))[:, None, :, None] & ((columns >= 0) & (columns < side))[:, None, None, :]
+    return images.masked_fill(inside, 0)
+
+
 def augment(images, augmentation):
-    """Apply one random affine map per image, drawn from torch's global generator of the device.
+    """Apply one random affine map and one cutout per image, drawn from torch's global generator of the device.
 
     images: (N, C, H, W) float; augmentation: an Augmentation. Returns (N, C, H, W).
     """
-    draws = torch.rand(4, len(images), device=images.device) * 2 - 1
-    return affine(
-        images,
-        angle=draws[0] * augmentation.rotation,
-        shift_x=draws[1] * augmentation.translation,
-        shift_y=draws[2] * augmentation.translation,
-        scale=1 + draws[3] * augmentation.scale,
-    )
+    if augmentation.rotation or augmentation.translation or augmentation.scale:
+        draws = torch.rand(4, len(images), device=images.device) * 2 - 1
+        images = affine(
+            images,
+            angle=draws[0] * augmentation.rotation,
+            shift_x=draws[1] * augmentation.translation,
+            shift_y=draws[2] * augmentation.translation,
+            scale=1 + draws[3] * augmentation.scale,
+        )
+    if augmentation.cutout:
+        row, column = (torch.randint(size, (len(images),), device=images.device) for size in images.shape[-2:])
+        images = cut_out(images, row, column, augmentation.cutout)
+    return images

@@ -9,10 +9,11 @@ import torch
 from src import files
 
 
-def save(path, identity, network, optimizer, history, device):
+def save(path, identity, network, optimizer, history, kept, device):
     """Write the state of a run, behind its SHA-256.
 
-    identity: a string that only this run has; history: a list of lists of numbers.
+    identity: a string that only this run has; history: a list of lists of numbers; kept: the
+    state of the network after an earlier epoch, or None.
     Raises InputError if the file cannot be written.
     """
     state = {
@@ -20,6 +21,7 @@ def save(path, identity, network, optimizer, history, device):
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
         "history": history,
+        "kept": kept,
         "random": [generator.get_rng_state() for generator in _generators(device)],
     }
     buffer = io.BytesIO()
@@ -29,26 +31,26 @@ def save(path, identity, network, optimizer, history, device):
 
 
 def restore(path, identity, network, optimizer, device):
-    """Put a run back to where save() left it and return its history; an empty one if there is nothing to go on from.
+    """Put a run back to where save() left it and return its history and what it kept; [] and None without a file.
 
-    The file of another run counts as nothing, and so does a damaged one, which is named on the screen.
+    The file of another run counts as none, and so does a damaged one, which is named on the screen.
     """
     path = Path(path)
     if not path.exists():
-        return []
+        return [], None
     content = path.read_bytes()
     digest, content = content[:32], content[32:]
     if hashlib.sha256(content).digest() != digest:
         print(f"The checkpoint {path} is damaged; the run starts over.", flush=True)
-        return []
+        return [], None
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     if state["identity"] != identity:
-        return []
+        return [], None
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
     for generator, random in zip(_generators(device), state["random"], strict=True):
         generator.set_rng_state(random)
-    return state["history"]
+    return state["history"], state["kept"]
 
 
 def _generators(device):

@@ -28,15 +28,25 @@ class Experiment:
     name: str
     target: tuple  # of Conditions on the last epoch
     layer_line: str  # the architecture; src/model.py explains the words
-    learning_rate: float  # of AdamW; the peak, if there is a schedule
-    schedule: str  # "constant", or "one-cycle": climb to the learning rate, then fall to zero
+    learning_rate: float  # what the schedule starts from; its peak, if it climbs
+    schedule: str  # "constant", "one-cycle", "step" or "plateau": training.py explains them
     weight_decay: float
     batch_size: int  # images
     epochs: int
-    # Techniques. One that is off is False, 0 or None.
-    warm_up: float = 0.0  # fraction of the training in which the one-cycle schedule climbs
-    batch_normalization: bool = False  # after every convolution but the last
-    dropout: float = 0.0  # probability that a channel of an image is zeroed, after every hidden convolution
+    # From here on a default is what an experiment has that says nothing else; records rely on it staying so.
+    optimizer: str = "AdamW"  # or "Adam" or "SGD"
+    momentum: float = 0.0  # of SGD
+    warm_up: float = 0.0  # fraction of the training in which "one-cycle" climbs
+    gamma: float = 1.0  # factor by which "step" and "plateau" lower the learning rate
+    step_size: int = 0  # epochs from one "step" to the next
+    patience: int = 0  # epochs without a better accuracy after which "plateau" lowers
+    keep_best: bool = False  # hold out a twelfth of the training images; end with the network of the epoch best on them
+    bias: str = "unless normalized"  # which convolutions carry one: also "all" or "none"
+    batch_normalization: str = "none"  # after which convolutions: also "all", "hidden" or "3x3"
+    activation_first: bool = False  # ReLU before the normalization, not after it
+    dropout: float = 0.0  # probability that a channel of an image is zeroed
+    activation_dropout: float = 0.0  # probability that a single activation is zeroed
+    dropout_after: str = "hidden"  # convolutions that either dropout follows: also "3x3"
     augmentation: Augmentation | None = None
 
 
@@ -49,7 +59,7 @@ MODEL1 = Experiment(
     weight_decay=0.01,
     batch_size=128,
     epochs=15,
-    batch_normalization=True,
+    batch_normalization="hidden",
 )
 MODEL2 = replace(
     MODEL1,
@@ -84,14 +94,14 @@ SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3,
 # What is each technique worth? The ladder takes one step at a time, from Plain to Model4 ...
 ONE_CYCLE = dict(schedule=MODEL4.schedule, learning_rate=MODEL4.learning_rate, warm_up=MODEL4.warm_up)
 CONSTANT = dict(schedule=MODEL3.schedule, learning_rate=MODEL3.learning_rate, warm_up=MODEL3.warm_up)
-PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization=False)
+PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization="none")
 POOLED = replace(MODEL1, name="Pooled", target=(), layer_line=MODEL2.layer_line)
 SCHEDULED = replace(MODEL3, name="Scheduled", target=(), **ONE_CYCLE)
 LADDER = [PLAIN, MODEL1, POOLED, MODEL2, MODEL3, SCHEDULED, MODEL4]
 
 # ... and these leave Model4 as it is but for one.
 LEAVE_ONE_OUT = [
-    replace(MODEL4, name="Model4-no-normalization", target=(), batch_normalization=False),
+    replace(MODEL4, name="Model4-no-normalization", target=(), batch_normalization="none"),
     replace(MODEL4, name="Model4-no-pooling", target=(), layer_line=MODEL1.layer_line),
     replace(MODEL4, name="Model4-no-augmentation", target=(), augmentation=None),
     replace(MODEL4, name="Model4-no-schedule", target=(), **CONSTANT),
@@ -110,29 +120,6 @@ CHOICES = {
     ],
     MODEL3: [replace(MODEL3, name="Model3-rate-0.003", target=(), learning_rate=0.003)],
 }
-
-GROUPS = {
-    "series": list(SERIES.values()),
-    "ladder": LADDER,
-    "leave-one-out": LEAVE_ONE_OUT,
-    "choices": [experiment for start, others in CHOICES.items() for experiment in [start, *others]],
-}
-EVIDENCE = {experiment.name: experiment for experiment in [*SERIES.values(), *LADDER, *LEAVE_ONE_OUT]}
-EXPERIMENTS = EVIDENCE | {experiment.name: experiment for experiment in GROUPS["choices"]}
-
-
-def find(names):
-    """The Experiments of names of experiments and groups, each once.
-
-    Raises InputError, naming those there are, for a name that is neither.
-    """
-    found = {}
-    for name in names:
-        if name not in EXPERIMENTS and name not in GROUPS:
-            raise InputError(f"no experiment '{name}'; choose from {', '.join([*EXPERIMENTS, *GROUPS])}.")
-        for experiment in GROUPS.get(name) or [EXPERIMENTS[name]]:
-            found[experiment.name] = experiment
-    return list(found.values())
 
 
 def with_epochs_from_environment(experiment):
@@ -158,12 +145,13 @@ def changes(before, after):
 
 def techniques(experiment):
     """The techniques that an experiment uses, in words."""
-    augmentation = experiment.augmentation
     used = {
-        "batch normalization": experiment.batch_normalization,
+        f"batch normalization ({experiment.batch_normalization})": experiment.batch_normalization != "none",
         "global average pooling": "G" in experiment.layer_line.split(),
-        f"dropout {experiment.dropout:g}": experiment.dropout,
-        f"augmentation ({augmentation})": augmentation,
+        f"dropout {experiment.dropout:g} of channels": experiment.dropout,
+        f"dropout {experiment.activation_dropout:g} of activations": experiment.activation_dropout,
+        f"augmentation ({experiment.augmentation})": experiment.augmentation,
         f"{experiment.schedule} learning rate": experiment.schedule != "constant",
+        "best epoch on held-out images": experiment.keep_best,
     }
     return ", ".join(words for words, there in used.items() if there) or "none"

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from src import InputError, files, plots, records, report
-from src.experiments import EVIDENCE, EXPERIMENTS, GROUPS, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
+from src.catalogue import EVIDENCE, EXPERIMENTS, GROUPS
+from src.experiments import LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
 from src.progress import row
 
 ROOT = Path(__file__).resolve().parent.parent

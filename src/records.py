@@ -37,10 +37,13 @@ class Record:
     cpu_seconds: float  # the same, of all threads
     peak_memory_mib: int
     history: tuple  # of Epochs
-    predictions: str  # one digit per image of the split, by the network of the last epoch
+    predictions: str  # one digit per image of the split, by the network that the run ends with
 
     @property
     def final(self):
+        """The epoch whose network the run ends with: the last, or the best on held-out images if that is kept."""
+        if self.definition.get("keep_best"):
+            return max(self.history, key=lambda epoch: epoch.validation_accuracy)
         return self.history[-1]
 
     @property
@@ -52,11 +55,20 @@ class Record:
 def definition(experiment):
     """The fields of an Experiment that decide its numbers, as JSON values.
 
-    A technique that is off (False, 0 or None) is left out, so that a technique that the code
-    learns later does not make the records of experiments without it stale.
+    A field at its default is left out, so that a technique that the code learns later does not
+    make the records of experiments without it stale.
     """
-    fields = dataclasses.asdict(experiment)
-    return {name: value for name, value in fields.items() if value and name not in ("name", "target")}
+    return {name: value for name, value in _not_default(experiment).items() if name not in ("name", "target")}
+
+
+def _not_default(instance):
+    """The fields of a dataclass that are not at their default, dataclasses in them likewise."""
+    fields = {field.name: (getattr(instance, field.name), field.default) for field in dataclasses.fields(instance)}
+    return {
+        name: _not_default(value) if dataclasses.is_dataclass(value) else value
+        for name, (value, default) in fields.items()
+        if value != default
+    }
 
 
 def definition_hash(experiment):

@@ -18,6 +18,7 @@ from src.model import build, count_parameters
 from src.progress import Progress, title
 
 TRAINING_PART = {"test": "train", "validation": "fit"}  # what is trained on, by what is evaluated on
+HELD_OUT = 1 / 12  # of the training images, on which the epoch to keep is chosen, if an experiment keeps the best
 EVALUATION_BATCH = 1000  # images; a whole split at once would take gigabytes
 
 
@@ -38,6 +39,7 @@ class Epoch:
     learning_rate: float  # of the last step
     seconds: float  # training and evaluation, by the clock
     cpu_seconds: float  # the same, by all threads of the process
+    validation_accuracy: float | None = None  # on the images held out to choose the epoch that is kept
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Run:
     parameters: int
     history: tuple  # of Epochs
     peak_memory: int  # bytes, of the whole process
-    logits: torch.Tensor  # (N, 10) float32 on the CPU, of the last epoch on the split
-    network: torch.nn.Module
+    logits: torch.Tensor  # (N, 10) float32 on the CPU, of the network on the split
+    network: torch.nn.Module  # as the last epoch left it, or as the best one did if that is kept
 
 
 @contextlib.contextmanager
@@ -91,28 +93,37 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
     network = build(experiment).to(device)
     if device.type != "mps":  # where batch normalization has had wrong gradients in this layout
         network = network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=experiment.weight_decay, fused=True)
-    train_digits = data.load(TRAINING_PART[split]).to(device)
+    optimizer = make_optimizer(experiment, network)
+    train_digits, held_out = data.load(TRAINING_PART[split]).to(device), None
+    if experiment.keep_best:
+        cut = round(len(train_digits) * (1 - HELD_OUT))
+        train_digits, held_out = train_digits[:cut], train_digits[cut:]
     test_digits = data.load(split).to(device)
     batches = math.ceil(len(train_digits) / experiment.batch_size)
 
     identity = repr((experiment, seed, split, device.type))
-    history = checkpoints.restore(checkpoint, identity, network, optimizer, device) if checkpoint else []
+    history, kept = checkpoints.restore(checkpoint, identity, network, optimizer, device) if checkpoint else ([], None)
     history = [Epoch(*numbers) for numbers in history]
     with Progress(title(experiment.name, seed, split), experiment.epochs, batches, history, quiet) as progress:
         for epoch in range(len(history), experiment.epochs):
             start, cpu_start = time.perf_counter(), time.process_time()
-            train_loss, train_accuracy = train_epoch(network, optimizer, train_digits, experiment, epoch, progress)
+            train_loss, train_accuracy = train_epoch(network, optimizer, train_digits, experiment, history, progress)
             test_loss, test_accuracy = evaluate(predict(network, test_digits.images), test_digits.labels)
+            validation_accuracy = None
+            if held_out:
+                _, validation_accuracy = evaluate(predict(network, held_out.images), held_out.labels)
+                if all(validation_accuracy > line.validation_accuracy for line in history):
+                    kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             rate = optimizer.param_groups[0]["lr"]
             seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-            history.append(
-                Epoch(epoch + 1, train_loss, train_accuracy, test_loss, test_accuracy, rate, seconds, cpu_seconds)
-            )
+            numbers = [train_loss, train_accuracy, test_loss, test_accuracy, rate, seconds, cpu_seconds]
+            history.append(Epoch(epoch + 1, *numbers, validation_accuracy))
             if checkpoint:
-                numbers = [list(dataclasses.astuple(line)) for line in history]
-                checkpoints.save(checkpoint, identity, network, optimizer, numbers, device)
+                lines = [list(dataclasses.astuple(line)) for line in history]
+                checkpoints.save(checkpoint, identity, network, optimizer, lines, kept, device)
             progress.finish_epoch(history[-1])
+    if kept:
+        network.load_state_dict(kept)
     return Run(
         experiment=experiment,
         seed=seed,
@@ -134,13 +145,28 @@ def check_input(experiment, device, split):
     if split not in TRAINING_PART:
         raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(TRAINING_PART)}.")
     learning_rate(experiment, done=0)
-    build(experiment)
+    make_optimizer(experiment, build(experiment))
     return choose_device(device)
 
 
-def train_epoch(network, optimizer, digits, experiment, epoch, progress):
-    """One pass over the digits in random order; returns mean loss and accuracy while learning."""
+def make_optimizer(experiment, network):
+    """The optimizer of an experiment for the parameters of its network. Raises InputError for an unknown one."""
+    settings = dict(lr=experiment.learning_rate, weight_decay=experiment.weight_decay, fused=True)
+    if experiment.optimizer == "SGD":
+        return torch.optim.SGD(network.parameters(), momentum=experiment.momentum, **settings)
+    if experiment.optimizer in ("Adam", "AdamW"):
+        return getattr(torch.optim, experiment.optimizer)(network.parameters(), **settings)
+    raise InputError(f"{experiment.name}: unknown optimizer '{experiment.optimizer}'; use 'AdamW', 'Adam' or 'SGD'.")
+
+
+def train_epoch(network, optimizer, digits, experiment, history, progress):
+    """One pass over the digits in random order; returns mean loss and accuracy while learning.
+
+    history: the Epochs before this one.
+    """
     network.train()
+    epoch = len(history)
+    accuracies = [line.validation_accuracy if experiment.keep_best else line.train_accuracy for line in history]
     order = torch.randperm(len(digits), device=digits.images.device)
     batches = order.split(experiment.batch_size)
     # Sums stay on the device, so that a GPU need not wait for the host after each batch.
@@ -154,7 +180,7 @@ def train_epoch(network, optimizer, digits, experiment, epoch, progress):
 
         done = (epoch + (i + 0.5) / len(batches)) / experiment.epochs
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(experiment, done)
+            group["lr"] = learning_rate(experiment, done, accuracies)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -165,21 +191,39 @@ def train_epoch(network, optimizer, digits, experiment, epoch, progress):
     return loss_sum.item() / len(digits), correct.item() / len(digits)
 
 
-def learning_rate(experiment, done):
+def learning_rate(experiment, done, accuracies=()):
     """The learning rate when a fraction of the training, from 0 to 1, is done.
 
-    "one-cycle" climbs linearly from a 25th of the peak and then falls to zero along a cosine
-    (Smith and Topin, arXiv:1708.07120). Raises InputError for an unknown schedule.
+    accuracies: fractions, one per epoch so far; on the held-out images if there are any, else while learning.
+
+    "constant" stays at the experiment's learning rate.
+    "one-cycle" climbs linearly from a 25th of it and then falls to zero along a cosine
+    (Smith and Topin, arXiv:1708.07120).
+    "step" multiplies it by gamma every step_size epochs.
+    "plateau" multiplies it by gamma whenever patience epochs have gone by without a better accuracy.
+    Raises InputError for an unknown schedule and for one whose settings are missing.
     """
-    peak = experiment.learning_rate
+    peak, climb = experiment.learning_rate, experiment.warm_up
     if experiment.schedule == "constant":
         return peak
     if experiment.schedule == "one-cycle":
-        climb = experiment.warm_up
         if done < climb:
             return peak * (0.04 + 0.96 * done / climb)
         return peak * (1 + math.cos(math.pi * (done - climb) / (1 - climb))) / 2
-    raise InputError(f"{experiment.name}: unknown schedule '{experiment.schedule}'; use 'constant' or 'one-cycle'.")
+    if experiment.schedule == "step" and experiment.step_size >= 1:
+        return peak * experiment.gamma ** (int(done * experiment.epochs) // experiment.step_size)
+    if experiment.schedule == "plateau" and experiment.patience >= 1:
+        best, waited, lowered = 0.0, 0, 0
+        for accuracy in accuracies:
+            waited = 0 if accuracy > best else waited + 1
+            best = max(best, accuracy)
+            if waited == experiment.patience:
+                waited, lowered = 0, lowered + 1
+        return peak * experiment.gamma**lowered
+    raise InputError(
+        f"{experiment.name}: unknown schedule '{experiment.schedule}', or one without its settings; use 'constant', "
+        "'one-cycle', 'step' with a step_size of at least 1 epoch, or 'plateau' with a patience of at least 1 epoch."
+    )
 
 
 @torch.no_grad()

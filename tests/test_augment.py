@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from src import data
-from src.augment import Augmentation, affine, augment
+from src.augment import Augmentation, affine, augment, cut_out
 
 
 @pytest.fixture
@@ -57,3 +57,38 @@ def test_shifts_stay_in_their_range():
     moved = augment(point, Augmentation(translation=2))
     rows = (moved.sum(dim=(1, 3)) * torch.arange(29)).sum(dim=1)
     assert rows.min() >= 12 - 1e-3 and rows.max() <= 16 + 1e-3 and rows.std() > 0.8
+
+
+@pytest.mark.parametrize(
+    "row, column, rows, columns",
+    [(10, 20, (8, 13), (18, 23)), (0, 27, (0, 3), (25, 28)), (27, 1, (25, 28), (0, 4))],
+)
+def test_cutout_wipes_out_exactly_its_square_as_far_as_it_is_inside(images, row, column, rows, columns):
+    images = images + 1  # so that no pixel is zero by itself
+    expected = images.clone()
+    expected[:, :, slice(*rows), slice(*columns)] = 0
+    assert torch.equal(cut_out(images, torch.full((6,), row), torch.full((6,), column), side=5), expected)
+
+
+def test_every_image_has_its_own_cutout():
+    wiped = augment(torch.ones(200, 1, 28, 28), Augmentation(cutout=6)) == 0
+    assert len(wiped.flatten(1).unique(dim=0)) > 100
+    assert wiped.any(dim=0).all()  # anywhere in the image
+    assert wiped.sum(dim=(1, 2, 3)).max() == 36
+
+
+def test_rotation_alone_turns_each_image_by_an_angle_in_its_range_and_nothing_else():
+    ray = torch.zeros(300, 1, 41, 41)
+    ray[:, :, 20, 36] = 1.0  # 16 pixels to the right of the centre
+    turned = augment(ray, Augmentation(rotation=10))
+    y = 20 - (turned.sum(dim=(1, 3)) * torch.arange(41)).sum(dim=1) / turned.sum(dim=(1, 2, 3))
+    x = (turned.sum(dim=(1, 2)) * torch.arange(41)).sum(dim=1) / turned.sum(dim=(1, 2, 3)) - 20
+    angles = torch.rad2deg(torch.atan2(y, x))
+    assert angles.abs().max() <= 10.5 and angles.min() < -8 and angles.max() > 8
+    assert torch.allclose(torch.hypot(x, y), torch.tensor(16.0), atol=0.5)
+
+
+def test_an_augmentation_says_what_it_does():
+    assert str(Augmentation(rotation=8)) == "±8°"
+    assert str(Augmentation(10, 2, 0.1, 5)) == "±10°, ±2 pixels, ±10 %, cutout 5x5"
+    assert str(Augmentation()) == "nothing"

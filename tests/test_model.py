@@ -6,24 +6,78 @@ from torch import nn
 
 from src import InputError
 from src.experiments import MODEL4, SERIES
-from src.model import build, count_parameters, layers, receptive_field
+from src.model import (
+    ActivationDropout,
+    build,
+    count_parameters,
+    count_running_statistics,
+    layers,
+    receptive_field,
+)
+from src.published import STEPS
 
-PLAIN = replace(MODEL4, batch_normalization=False, dropout=0.0)
+PLAIN = replace(MODEL4, batch_normalization="none", dropout=0.0)
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_published_step_has_exactly_the_reported_number_of_parameters(step):
+    network = build(step.experiment)
+    counted_by_keras = count_running_statistics(network) if step.experiment.name in ("E3", "E4") else 0
+    assert count_parameters(network) + counted_by_keras == step.parameters
+
+
+def modules(**changes):
+    """The types of modules of the three convolutions of a small network, with changes to PLAIN."""
+    network = build(replace(PLAIN, layer_line="4 t3 P G t10", **changes))
+    return [[type(module) for module in network[i]] for i in (0, 1, 4)]
 
 
 @pytest.mark.parametrize(
-    "layer_line, batch_normalization, parameters",
-    [
-        ("16 32 32 P 32 64 128 5x10", False, 147_658),
-        ("32 64 t32 P 64 128 256 512 t10 4x10", False, 1_595_316),
-        ("8 8 P 16 16 32 G t10", True, 9_192 + 10),  # published without a bias in the classifier
-        ("8 8 P 16 16 32 G t20 t10", True, 9_752 + 10),
-        ("12 12 12 P 10 10 10 16 G t10", True, 7_344 + 10),
-    ],
+    "concerned, normalized",
+    [("none", [0, 0, 0]), ("3x3", [1, 0, 0]), ("hidden", [1, 1, 0]), ("all", [1, 1, 1])],
 )
-def test_published_networks_have_their_published_number_of_parameters(layer_line, batch_normalization, parameters):
-    experiment = replace(PLAIN, layer_line=layer_line, batch_normalization=batch_normalization)
-    assert count_parameters(build(experiment)) == parameters
+def test_normalization_follows_the_convolutions_that_it_should(concerned, normalized):
+    found = modules(batch_normalization=concerned)
+    assert [nn.BatchNorm2d in block for block in found] == normalized
+
+
+@pytest.mark.parametrize("concerned, dropped", [("none", [0, 0, 0]), ("3x3", [1, 0, 0]), ("hidden", [1, 1, 0])])
+def test_dropout_follows_the_convolutions_that_it_should_and_never_the_classifier(concerned, dropped):
+    found = modules(dropout=0.1, activation_dropout=0.1, dropout_after=concerned)
+    assert [nn.Dropout2d in block for block in found] == dropped
+    assert [ActivationDropout in block for block in found] == dropped
+
+
+@pytest.mark.parametrize("bias, carried", [("unless normalized", [0, 1, 1]), ("all", [1, 1, 1]), ("none", [0, 0, 0])])
+def test_the_convolutions_that_should_carry_a_bias(bias, carried):
+    network = build(replace(PLAIN, layer_line="4 t3 P G t10", batch_normalization="3x3", bias=bias))
+    assert [network[i][0].bias is not None for i in (0, 1, 4)] == carried
+
+
+def test_relu_comes_after_normalization_or_before_it():
+    assert modules(batch_normalization="hidden")[0] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+    assert modules(batch_normalization="hidden", activation_first=True)[0] == [nn.Conv2d, nn.ReLU, nn.BatchNorm2d]
+
+
+@pytest.mark.parametrize("field", ["batch_normalization", "dropout_after", "bias"])
+def test_a_word_that_names_no_convolutions_is_refused(field):
+    with pytest.raises(InputError, match="'some'"):
+        build(replace(PLAIN, **{field: "some"}))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_activation_dropout_zeroes_activations_at_its_rate_and_keeps_their_mean(layout):
+    dropout = ActivationDropout(0.2)
+    maps = torch.ones(50, 7, 11, 11).to(memory_format=layout).requires_grad_()
+    dropped = dropout(maps)
+    zeros = dropped == 0
+    assert abs(zeros.float().mean() - 0.2) < 0.01  # 42,350 activations: five standard deviations
+    assert torch.allclose(dropped[~zeros], torch.tensor(1.25))
+    assert not zeros.flatten(2).all(dim=2).any() and zeros.any(dim=0).all()  # neither whole channels nor favourites
+    dropped.sum().backward()
+    assert torch.equal(maps.grad, dropped)
+    assert dropped.is_contiguous(memory_format=layout)
+    assert torch.equal(dropout.eval()(maps), maps)
 
 
 def test_running_statistics_are_not_counted_as_parameters():

@@ -4,16 +4,18 @@ from dataclasses import astuple, replace
 import pytest
 import torch
 
-from src import InputError, data, training
+from src import InputError, data, records, training
+from src.augment import Augmentation
 from src.experiments import MODEL1, MODEL4
-from src.training import evaluate, learning_rate, predict, train
+from src.published import STEPS
+from src.training import evaluate, learning_rate, make_optimizer, predict, train
 
 SHORT = replace(MODEL4, epochs=3, batch_size=64)
 
 
 def numbers(run):
     """The history without its seconds, which no seed decides."""
-    return [astuple(epoch)[:-2] for epoch in run.history]
+    return [astuple(replace(epoch, seconds=0, cpu_seconds=0)) for epoch in run.history]
 
 
 def test_the_same_seed_gives_the_same_history_bit_for_bit(few_digits):
@@ -46,14 +48,23 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("finished", [1, 2])
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(few_digits, monkeypatch, tmp_path, finished):
-    experiment, checkpoint = replace(SHORT, dropout=0.1), tmp_path / "run.checkpoint"
+@pytest.mark.parametrize(
+    "technique",
+    [
+        dict(),
+        dict(keep_best=True, schedule="plateau", patience=1, gamma=0.5, augmentation=Augmentation(cutout=5)),
+        dict(optimizer="SGD", momentum=0.9, schedule="step", step_size=1, gamma=0.5),
+    ],
+)
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(few_digits, monkeypatch, tmp_path, finished, technique):
+    experiment = replace(SHORT, dropout=0.1, activation_dropout=0.1, **technique)
+    checkpoint = tmp_path / "run.checkpoint"
     whole = train(experiment, seed=5)
 
-    def killed_after(network, optimizer, digits, experiment, epoch, progress):
-        if epoch == finished:
+    def killed_after(network, optimizer, digits, experiment, history, progress):
+        if len(history) == finished:
             raise Killed
-        return train_epoch(network, optimizer, digits, experiment, epoch, progress)
+        return train_epoch(network, optimizer, digits, experiment, history, progress)
 
     train_epoch = training.train_epoch
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -104,9 +115,90 @@ def test_the_constant_schedule_is_constant():
     assert {learning_rate(MODEL1, i / 10) for i in range(11)} == {MODEL1.learning_rate}
 
 
+def test_steps_multiply_the_learning_rate_at_the_start_of_every_so_many_epochs():
+    steps = replace(MODEL1, schedule="step", learning_rate=0.01, step_size=3, gamma=0.5, epochs=7)
+    rates = [learning_rate(steps, (epoch + half) / 7) for epoch in range(7) for half in (0.001, 0.999)]
+    assert rates == [0.01] * 6 + [0.005] * 6 + [0.0025] * 2
+
+
+def test_a_plateau_lowers_the_learning_rate_after_so_many_epochs_without_a_better_accuracy():
+    plateau = replace(MODEL1, schedule="plateau", learning_rate=0.01, patience=2, gamma=0.1)
+    accuracies = [0.5, 0.6, 0.6, 0.59, 0.7, 0.6, 0.6, 0.6, 0.6]
+    rates = [learning_rate(plateau, 0.5, accuracies[:n]) for n in range(len(accuracies) + 1)]
+    assert rates == pytest.approx([0.01] * 4 + [0.001] * 3 + [0.0001] * 2 + [0.00001])
+
+
+def test_a_plateau_watches_held_out_images_if_there_are_any_and_else_the_accuracy_while_learning(
+    few_digits, monkeypatch
+):
+    watched = []
+    monkeypatch.setattr(
+        training, "learning_rate", lambda experiment, done, accuracies=(): watched.append(accuracies) or 0.01
+    )
+    for keep_best, quantity in [(True, "validation_accuracy"), (False, "train_accuracy")]:
+        run = train(replace(SHORT, schedule="plateau", patience=1, keep_best=keep_best), seed=0)
+        assert watched[-1] == [getattr(epoch, quantity) for epoch in run.history[:-1]]
+
+
+def test_the_kept_network_is_that_of_the_epoch_best_on_images_that_were_held_out(few_digits):
+    ruinous_end = dict(schedule="step", step_size=3, gamma=1e6, epochs=4)
+    run = train(replace(SHORT, keep_best=True, **ruinous_end), seed=0)
+    accuracies = [epoch.validation_accuracy for epoch in run.history]
+    best = run.history[accuracies.index(max(accuracies))]
+    assert best is not run.history[-1]  # else this test says nothing
+    held_out = data.load("train")[550:]
+    assert evaluate(predict(run.network, held_out.images), held_out.labels)[1] == best.validation_accuracy
+    assert evaluate(run.logits, data.load("test").labels)[1] == best.test_accuracy
+    assert records.of(run).final == best
+
+
+def test_images_held_out_are_not_trained_on(few_digits, monkeypatch):
+    sizes = []
+    train_epoch = training.train_epoch
+    monkeypatch.setattr(
+        training,
+        "train_epoch",
+        lambda net, opt, digits, *rest: sizes.append(len(digits)) or train_epoch(net, opt, digits, *rest),
+    )
+    train(replace(SHORT, epochs=1, keep_best=True), seed=0)
+    train(replace(SHORT, epochs=1), seed=0)
+    assert sizes == [550, 600]
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW"])
+def test_the_optimizer_takes_the_steps_that_its_formula_says(optimizer):
+    experiment = replace(MODEL1, optimizer=optimizer, momentum=0.9, weight_decay=0.1, learning_rate=0.01)
+    network = torch.nn.Linear(3, 1, bias=False)
+    weight = network.weight.detach().clone()
+    stepper = make_optimizer(experiment, network)
+    mean, square = torch.zeros_like(weight), torch.zeros_like(weight)
+    for i, gradient in enumerate([torch.tensor([[1.0, -2.0, 0.5]]), torch.tensor([[0.5, 1.0, 1.0]])], start=1):
+        network.weight.grad = gradient.clone()
+        stepper.step()
+        if optimizer == "SGD":
+            mean = 0.9 * mean + gradient + 0.1 * weight
+            weight = weight - 0.01 * mean
+            continue
+        if optimizer == "Adam":
+            gradient = gradient + 0.1 * weight
+        mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
+        decay = 0.01 * 0.1 * weight if optimizer == "AdamW" else 0
+        weight = weight - decay - 0.01 * (mean / (1 - 0.9**i)) / ((square / (1 - 0.999**i)).sqrt() + 1e-8)
+    assert torch.allclose(network.weight, weight, atol=1e-6)
+
+
+def test_a_published_step_trains_with_everything_that_it_needs(few_digits):
+    for name in ["B4", "D3", "E4"]:
+        run = train(replace(STEPS[name].experiment, epochs=1, batch_size=20), seed=0)
+        assert run.history[0].test_accuracy > 0.2  # ten classes: chance is 0.1
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
+        (dict(optimizer="Lion"), "unknown optimizer 'Lion'"),
+        (dict(schedule="step"), "step_size of at least 1"),
+        (dict(schedule="plateau"), "patience of at least 1"),
         (dict(epochs=0), "epochs must be at least 1"),
         (dict(schedule="cosine"), "unknown schedule 'cosine'"),
         (dict(layer_line="8 16 G"), "10 logits"),

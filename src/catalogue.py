@@ -1,0 +1,39 @@
+"""Everything that can be run by name: the series, what it is compared with, and the published steps."""
+
+from src import InputError
+from src.experiments import CHOICES, LADDER, LEAVE_ONE_OUT, SERIES
+from src.published import PUBLISHED_CHOICES, STEPS
+
+
+def _by_name(*experiments):
+    return {experiment.name: experiment for experiment in experiments}
+
+
+def _tried(choices):
+    return [experiment for start, others in choices.items() for experiment in [start, *others]]
+
+
+GROUPS = {
+    "series": list(SERIES.values()),
+    "ladder": LADDER,
+    "leave-one-out": LEAVE_ONE_OUT,
+    "choices": _tried(CHOICES),
+    "published": [step.experiment for step in STEPS.values()],
+    "published-choices": _tried(PUBLISHED_CHOICES),
+}
+EVIDENCE = _by_name(*SERIES.values(), *LADDER, *LEAVE_ONE_OUT)
+EXPERIMENTS = EVIDENCE | _by_name(*(experiment for group in GROUPS.values() for experiment in group))
+
+
+def find(names):
+    """The Experiments of names of experiments and groups, each once.
+
+    Raises InputError, naming those there are, for a name that is neither.
+    """
+    found = {}
+    for name in names:
+        if name not in EXPERIMENTS and name not in GROUPS:
+            raise InputError(f"no experiment '{name}'; choose from {', '.join([*EXPERIMENTS, *GROUPS])}.")
+        for experiment in GROUPS.get(name) or [EXPERIMENTS[name]]:
+            found[experiment.name] = experiment
+    return list(found.values())

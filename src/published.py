@@ -1,0 +1,156 @@
+"""Five public experiment logs as data: each step's network and recipe, and what its log reported.
+
+What a log says of a recipe is used here; where it is silent, the recipe was chosen on the
+validation split (PUBLISHED_CHOICES). A nineteenth step is one more entry of STEPS.
+"""
+
+from dataclasses import dataclass, replace
+
+from src.augment import Augmentation
+from src.experiments import Experiment
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a log. Accuracies in percent, of the best epoch of one run, on the 10,000 test images."""
+
+    experiment: Experiment
+    parameters: int  # as reported; Keras adds the running statistics of batch normalization
+    train: float
+    test: float | None  # None: not given
+    adds: str  # what the step adds to the one before
+
+
+A1 = Experiment(
+    name="A1",
+    target=(),
+    layer_line="8 16 16 t8 P 8 8 7x10",
+    bias="all",
+    batch_normalization="hidden",
+    optimizer="SGD",
+    learning_rate=0.01,
+    momentum=0.9,
+    schedule="constant",
+    weight_decay=0.0,
+    batch_size=128,
+    epochs=15,
+)
+A2 = replace(A1, name="A2", layer_line="10 16 24 t20 P 20 3x10 G", activation_dropout=0.05)
+A3 = replace(
+    A2,
+    name="A3",
+    layer_line="16 16 t12 P 12 14 16 G t10",
+    augmentation=Augmentation(rotation=7, translation=1, scale=0.05),
+    schedule="one-cycle",
+    learning_rate=0.1,
+    warm_up=0.2,
+)
+
+B1 = Experiment(
+    name="B1",
+    target=(),
+    layer_line="16 16 32 P 32 10 G t20 t10",
+    bias="none",
+    optimizer="SGD",
+    learning_rate=0.01,
+    momentum=0.9,
+    schedule="constant",
+    weight_decay=0.0,
+    batch_size=64,
+    epochs=20,
+)
+B2 = replace(B1, name="B2", layer_line="8 8 P 16 16 32 G t10")
+B3 = replace(B2, name="B3", batch_normalization="hidden", activation_first=True, activation_dropout=0.1)
+B4 = replace(
+    B3,
+    name="B4",
+    layer_line="8 8 P 16 16 32 G t20 t10",
+    augmentation=Augmentation(rotation=8),
+    schedule="step",
+    step_size=3,
+    gamma=0.75,
+    epochs=15,
+)
+
+C1 = replace(A1, name="C1", layer_line="16 32 32 P 32 64 128 5x10", batch_normalization="none")
+C2 = replace(C1, name="C2", layer_line="8 20 20 P t10 12 20 t10 G", bias="none", batch_normalization="all")
+C3 = replace(C2, name="C3", activation_dropout=0.03, augmentation=Augmentation(rotation=7, translation=1))
+C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.1, warm_up=0.2)
+
+D1 = replace(
+    A1,
+    name="D1",
+    layer_line="16 32 32 P t16 32 32 t10 G",
+    bias="none",
+    batch_normalization="none",
+    augmentation=Augmentation(rotation=7),
+)
+D2 = replace(
+    D1,
+    name="D2",
+    layer_line="12 12 12 P 10 10 10 16 G t10",
+    batch_normalization="hidden",
+    activation_dropout=0.03,
+)
+D3 = replace(
+    D2,
+    name="D3",
+    layer_line="8 8 10 P 10 10 16 20 G t10",
+    batch_normalization="all",
+    augmentation=Augmentation(rotation=7, cutout=5),
+    activation_dropout=0.02,
+    optimizer="Adam",
+    momentum=0.0,
+    learning_rate=0.01,
+    schedule="step",
+    step_size=2,
+    gamma=0.5,
+)
+
+E1 = replace(
+    A1,
+    name="E1",
+    layer_line="32 64 t32 P 64 128 256 512 t10 4x10",
+    batch_normalization="none",
+    optimizer="Adam",
+    momentum=0.0,
+    learning_rate=0.001,
+)
+E2 = replace(E1, name="E2", layer_line="12 20 t10 P 20 20 t10 12 12 4x10")
+E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True)
+E4 = replace(
+    E3,
+    name="E4",
+    activation_dropout=0.05,
+    dropout_after="3x3",
+    learning_rate=0.01,
+    schedule="plateau",
+    patience=2,
+    gamma=0.5,
+    batch_size=256,
+    epochs=32,
+)
+
+_STEPS = [
+    Step(A1, 8_930, 99.76, 99.18, "set-up, batch normalization"),
+    Step(A2, 11_146, 99.32, 99.08, "global average pooling, dropout, more channels"),
+    Step(A3, 7_892, 98.87, 99.45, "pooling moved to receptive field 5, image augmentation, learning rate"),
+    Step(B1, 19_552, 99.07, 98.99, "a plain network under 20,000 parameters"),
+    Step(B2, 9_032, 98.98, 98.85, "under 10,000 parameters"),
+    Step(B3, 9_192, 99.19, 99.29, "batch normalization, dropout"),
+    Step(B4, 9_752, 98.86, 99.39, "rotation, a learning rate that falls in steps"),
+    Step(C1, 147_658, 99.81, 99.14, "a capable architecture"),
+    Step(C2, 8_952, 99.35, 99.38, "fewer channels, global average pooling, batch normalization"),
+    Step(C3, 8_952, 99.14, 99.41, "dropout, image augmentation"),
+    Step(C4, 8_952, 99.22, 99.47, "learning-rate schedule"),
+    Step(D1, 28_624, 98.00, 98.47, "set-up, rotation"),
+    Step(D2, 7_344, 99.17, 99.22, "under 8,000 parameters, more layers, batch normalization, dropout"),
+    Step(D3, 7_872, 99.23, 99.50, "cutout, dropout on all layers, Adam, a learning rate that falls in steps"),
+    Step(E1, 1_595_316, 99.93, None, "a vanilla network, channels doubling"),
+    Step(E2, 12_490, 99.71, None, "fewer kernels, a transition in the middle without pooling"),
+    Step(E3, 12_874, 99.74, 99.28, "batch normalization, learning rate, the epoch best on validation"),
+    Step(E4, 12_874, 99.45, 99.45, "dropout after every 3x3, learning rate lowered on a plateau, larger batches"),
+]
+STEPS = {step.experiment.name: step for step in _STEPS}
+
+PUBLISHED_CHOICES = {}
