@@ -29,9 +29,10 @@ $(MODELS):
 test: $(VENV)/installed  ## run the test suite
 	$(BIN)/python -m pytest
 
-report: $(VENV)/installed  ## write README tables, figures and the Evidence notebook from the records
+report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records
 	$(BIN)/python -m src report
 	$(EXECUTE) notebooks/Evidence.ipynb
+	$(EXECUTE) notebooks/Published.ipynb
 
 lab: $(VENV)/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

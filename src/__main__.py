@@ -8,16 +8,19 @@ from pathlib import Path
 
 from src import InputError
 
+GROUP_NAMES = "series, ladder, leave-one-out, choices, published, published-choices"
+
 
 def main(arguments=None):
     """Parse and run a command; returns its exit code: 2 for bad input, after one sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m src", description="MNIST with a few thousand parameters.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
-    commands.add_parser("list", help="print the experiments")
+    listing = commands.add_parser("list", help="print the experiments")
+    listing.add_argument("names", nargs="*", metavar="NAME", help=f"some of them only: names, or {GROUP_NAMES}")
 
     run = commands.add_parser("run", help="train experiments over several seeds and print their results")
-    run.add_argument("names", nargs="+", metavar="NAME", help="experiments, or series, ladder, leave-one-out, choices")
+    run.add_argument("names", nargs="+", metavar="NAME", help=f"experiments, or {GROUP_NAMES}")
     run.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
     run.add_argument("--epochs", type=int, help="instead of the experiment's own number")
     run.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
@@ -56,17 +59,24 @@ def main(arguments=None):
 
 
 def list_experiments(options):
-    from src.catalogue import EXPERIMENTS
+    from src.catalogue import EXPERIMENTS, find
+    from src.comparison import counted
     from src.experiments import techniques
     from src.model import build, count_parameters, receptive_field
+    from src.published import STEPS
 
-    for experiment in EXPERIMENTS.values():
+    for experiment in find(options.names or EXPERIMENTS):
+        step = STEPS.get(experiment.name)
         print(experiment.name)
         print(f"  layer line       {experiment.layer_line}")
-        print(f"  parameters       {count_parameters(build(experiment)):,}")
+        print(f"  parameters       {counted(step) if step else f'{count_parameters(build(experiment)):,}'}")
         print(f"  receptive field  {receptive_field(experiment.layer_line)}")
         print(f"  techniques       {techniques(experiment)}")
-        print(f"  target           {', '.join(map(str, experiment.target)) or 'none: a comparison'}")
+        if step:
+            test = "not given" if step.test is None else f"{step.test} %"
+            print(f"  published        {step.parameters:,} parameters, train {step.train} %, test {test}: {step.adds}")
+        else:
+            print(f"  target           {', '.join(map(str, experiment.target)) or 'none: a comparison'}")
 
 
 def run(options):

@@ -4,13 +4,13 @@ import hashlib
 import re
 from pathlib import Path
 
-from src import InputError, files, plots, records, report
+from src import InputError, comparison, files, plots, records, report
 from src.catalogue import EVIDENCE, EXPERIMENTS, GROUPS
-from src.experiments import LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
+from src.experiments import CHOICES, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
 from src.progress import row
+from src.published import PUBLISHED_CHOICES, STEPS, of_log
 
 ROOT = Path(__file__).resolve().parent.parent
-TRIAL_SEEDS = 2  # of each choice on the validation split
 TOLERANCE = 0.15  # points by which a run on another machine may lie outside the range of the recorded seeds
 
 
@@ -63,34 +63,39 @@ def _count(*several):
 def evidence(results):
     """The records of every experiment on the test set: name -> records.
 
-    Raises InputError unless each has the seeds that all comparisons share.
+    Raises InputError unless each has the seeds that comparisons need.
     """
-    return _complete(results, EVIDENCE, "test", report.COMMON_SEEDS)
+    needed = {name: report.COMMON_SEEDS for name in EVIDENCE} | {name: step.seeds for name, step in STEPS.items()}
+    return _complete(results, needed, "test")
 
 
 def trials(results):
-    """The records, on the validation split, of what the recipe was chosen among: name -> records."""
-    return _complete(results, {choice.name: choice for choice in GROUPS["choices"]}, "validation", TRIAL_SEEDS)
+    """The records, on the validation split, of what the recipes were chosen among: name -> records."""
+    needed = {choice.name: 2 for choice in GROUPS["choices"]} | {
+        choice.name: 1 for choice in GROUPS["published-choices"]
+    }
+    return _complete(results, needed, "validation")
 
 
-def _complete(results, experiments, split, seeds):
+def _complete(results, needed, split):
+    """The records of the experiments in needed, a dict from name to the number of seeds that there must be."""
     recorded = records.load_all(results, EXPERIMENTS, split)
-    found = {name: recorded[name] for name in experiments}
-    if missing := [name for name, there in found.items() if not set(range(seeds)) <= {record.seed for record in there}]:
-        raise InputError(
-            f"{results} lacks {split} records of {', '.join(missing)}; make them with: "
-            f"python -m src run {' '.join(missing)} --seeds 0-{seeds - 1} --split {split} --jobs 2"
-        )
-    return found
+    for name, seeds in needed.items():
+        if not set(range(seeds)) <= {record.seed for record in recorded[name]}:
+            raise InputError(
+                f"{results} lacks {split} records of {name}; make them with: "
+                f"python -m src run {name} --seeds 0-{seeds - 1} --split {split} --jobs 2"
+            )
+    return {name: recorded[name] for name in needed}
 
 
 def blocks(found, tried):
     """The generated blocks of the README: name of the marker -> Markdown."""
-    series = {name: found[name] for name in SERIES}
     return {
-        "series": report.markdown(report.summary(series)),
+        "series": report.markdown(report.summary({name: found[name] for name in SERIES})),
         **{name: report.log(name, found) for name in SERIES},
         **statements(found, tried),
+        "published": report.markdown(comparison.results(STEPS, found)),
     }
 
 
@@ -100,8 +105,18 @@ def statements(found, tried):
         "trust": report.trust(found),
         "ladder": report.markdown(report.ladder(found)),
         "leave-one-out": report.markdown(report.leave_one_out(found)),
-        "optimism": report.markdown(report.optimism(found)),
-        "choices": report.markdown(report.choices(tried)),
+        "optimism": report.markdown(report.optimism({name: found[name] for name in EVIDENCE})),
+        "choices": report.markdown(report.choices(CHOICES, tried)),
+    }
+
+
+def published_statements(found, tried):
+    """What the Published notebook says: name -> Markdown."""
+    logs = sorted({step.log for step in STEPS.values()})
+    return {
+        "published": report.markdown(comparison.results(STEPS, found)),
+        **{log: report.markdown(comparison.claims(of_log(STEPS, log), found)) for log in logs},
+        "published-choices": report.markdown(report.choices(PUBLISHED_CHOICES, tried)),
     }
 
 
@@ -113,6 +128,10 @@ def figures(found):
     series = {name: found[name] for name in SERIES}
     drawn = {
         "series.png": (lambda: plots.series(series), series),
+        "published.png": (
+            lambda: plots.comparison(comparison.points(STEPS, found)),
+            series | {name: found[name] for name in STEPS},
+        ),
         "seeds.png": (lambda: plots.seeds(found[MODEL4.name]), {MODEL4.name: found[MODEL4.name]}),
         "ladder.png": (lambda: plots.accuracies(steps, "What does each step of the ladder add?"), steps),
         "leave-one-out.png": (
@@ -148,11 +167,16 @@ def _marked(name, content):
 
 
 def _check_notebooks(folder, found, tried):
-    """Evidence says what the records say; a model's own run is that of seed 0, or plausible on another machine."""
-    said = _outputs(folder / "Evidence.ipynb")
-    for name, statement in statements(found, tried).items():
-        if statement not in said:
-            raise InputError(f"{folder}/Evidence.ipynb disagrees with the records on '{name}'; run make report.")
+    """Evidence and Published say what the records say.
+
+    A model's own run is that of seed 0, or plausible on another machine.
+    """
+    due = {"Evidence": statements(found, tried), "Published": published_statements(found, tried)}
+    for notebook, texts in due.items():
+        said = _outputs(folder / f"{notebook}.ipynb")
+        for name, text in texts.items():
+            if text not in said:
+                raise InputError(f"{folder}/{notebook}.ipynb disagrees with the records on '{name}'; run make report.")
     for name, experiment in SERIES.items():
         path = folder / f"{name}.ipynb"
         table = re.search(rf"^{name}, seed 0\n.*?((?:\n +\d.*)+)", "\n".join(_outputs(path)), re.MULTILINE)

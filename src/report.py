@@ -5,7 +5,7 @@ import operator
 from statistics import stdev
 
 from src import data
-from src.experiments import CHOICES, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES, changes
+from src.experiments import LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES, changes
 from src.statistics import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
 
 QUANTITIES = {
@@ -113,10 +113,13 @@ def optimism(found):
     return rows
 
 
-def choices(tried):
-    """What was tried on the validation split; tried: name -> records of that split."""
+def choices(choices, tried):
+    """What was tried on the validation split.
+
+    choices: a dict from an Experiment to those that change it; tried: name -> records of that split.
+    """
     rows = [["start", "what changes", "seeds", "validation %", "validation loss", "difference in points", "effect"]]
-    for start, others in CHOICES.items():
+    for start, others in choices.items():
         for other in [start, *others]:
             records = tried[other.name]
             losses = [record.final.test_loss for record in records]

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 from src.__main__ import main, parse_seeds
 from src.data import root
 from src.experiments import SERIES
+from src.published import STEPS
 
 
 def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
@@ -13,7 +15,24 @@ def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
     output = capsys.readouterr().out
     for experiment in SERIES.values():
         assert experiment.name in output and experiment.layer_line in output
-    assert "14,190" in output and "7,890" in output
+    assert "14,190" in output
+
+
+def test_list_published_shows_the_eighteen_steps_with_the_counts_that_their_logs_report(capsys):
+    assert main(["list", "published"]) == 0
+    output = capsys.readouterr().out
+    counts = re.findall(r"^  parameters       (.*)$", output, re.MULTILINE)
+    assert len(counts) == 18
+    for step, count in zip(STEPS.values(), counts, strict=True):
+        assert sum(int(number.replace(",", "")) for number in re.findall(r"[\d,]+", count)) == step.parameters
+    assert main(["list", "A3", "Model1"]) == 0
+    names = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert names == ["A3", "Model1"]
+
+
+def test_a_published_step_is_run_by_its_name(few_digits, tmp_path, capsys):
+    assert main(["run", "D2", "--epochs", "1", "--results", str(tmp_path), "--device", "cpu"]) == 0
+    assert "D2-1-epochs" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_run_prints_a_table_per_run_and_a_summary_and_keeps_the_records(few_digits, tmp_path, capsys):
@@ -48,6 +67,7 @@ def test_seeds_are_read_as_numbers_and_ranges(text, seeds):
 @pytest.mark.parametrize(
     "arguments, words",
     [
+        (["list", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model1", "--device", "tpu"], "no device 'tpu'"),
         (["run", "Model1", "--epochs", "0"], "epochs must be at least 1"),
@@ -72,6 +92,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, tmp_path, c
     [
         (["run", "Model1", "--epochs", "two"], "invalid int value: 'two'"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["list", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model9"], "no experiment 'Model9'"),
     ],
 )

@@ -16,7 +16,7 @@ from src.data import root
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["Model1", "Model2", "Model3", "Model4"]
-ALL = [*NAMES, "Evidence"]
+ALL = [*NAMES, "Evidence", "Published"]
 
 
 def code_cells(path):
@@ -62,7 +62,7 @@ def copy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def executed(copy):
     """All notebooks, executed two at a time, some from the root and some from their folder: name -> what came of it."""
-    starts = dict(zip(ALL, [copy, copy / "notebooks", copy, copy / "notebooks", copy], strict=True))
+    starts = dict(zip(ALL, [copy, copy / "notebooks"] * 3, strict=True))
     with ThreadPoolExecutor(2) as pool:
         running = {name: pool.submit(execute, copy / "notebooks" / f"{name}.ipynb", starts[name]) for name in ALL}
         return {name: future.result() for name, future in running.items()}
