@@ -46,9 +46,13 @@ A3 = replace(
     A2,
     name="A3",
     layer_line="16 16 t12 P 12 14 16 G t10",
-    augmentation=Augmentation(rotation=7, translation=1, scale=0.05),
+    activation_dropout=0.02,
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+    optimizer="AdamW",
+    momentum=0.0,
+    weight_decay=0.01,
+    learning_rate=0.02,
     schedule="one-cycle",
-    learning_rate=0.1,
     warm_up=0.2,
 )
 
@@ -121,8 +125,19 @@ E1 = replace(
     optimizer="Adam",
     momentum=0.0,
     learning_rate=0.001,
+    schedule="one-cycle",
+    warm_up=0.2,
+    batch_size=64,
+    epochs=6,
 )
-E2 = replace(E1, name="E2", layer_line="12 20 t10 P 20 20 t10 12 12 4x10")
+E2 = replace(
+    E1,
+    name="E2",
+    layer_line="12 20 t10 P 20 20 t10 12 12 4x10",
+    schedule="constant",
+    warm_up=0.0,
+    epochs=15,
+)
 E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True)
 E4 = replace(
     E3,
@@ -133,7 +148,7 @@ E4 = replace(
     schedule="plateau",
     patience=2,
     gamma=0.5,
-    batch_size=256,
+    batch_size=128,
     epochs=32,
 )
 
