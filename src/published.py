@@ -82,10 +82,10 @@ B4 = replace(
     epochs=15,
 )
 
-C1 = replace(A1, name="C1", layer_line="16 32 32 P 32 64 128 5x10", batch_normalization="none")
+C1 = replace(A1, name="C1", layer_line="16 32 32 P 32 64 128 5x10", batch_normalization="none", batch_size=64)
 C2 = replace(C1, name="C2", layer_line="8 20 20 P t10 12 20 t10 G", bias="none", batch_normalization="all")
 C3 = replace(C2, name="C3", activation_dropout=0.03, augmentation=Augmentation(rotation=7, translation=1))
-C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.1, warm_up=0.2)
+C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.05, warm_up=0.2)
 
 D1 = replace(
     A1,
@@ -94,6 +94,7 @@ D1 = replace(
     bias="none",
     batch_normalization="none",
     augmentation=Augmentation(rotation=7),
+    batch_size=64,
 )
 D2 = replace(
     D1,
