@@ -51,12 +51,16 @@ def results(steps, found):
     rows = [header]
     for name, step in steps.items():
         records = found[name]
+        given = "not given" if step.test is None else f"{step.test:.2f}"
+        if not records:
+            rows.append([name, counted(step), given, "", "", "0", f"{step.train:.2f}", "", "not run yet"])
+            continue
         best, train = max(values(records, "best epoch")), values(records, "train accuracy")
         rows.append(
             [
                 name,
                 counted(step),
-                "not given" if step.test is None else f"{step.test:.2f}",
+                given,
                 f"{best:.2f}",
                 interval(values(records, "test accuracy")),
                 f"{len(records)}",

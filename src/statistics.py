@@ -26,7 +26,7 @@ def effect(differences):
         return "helps"
     if len(differences) > 2 and mean + half_width < 0:
         return "hurts"
-    return f"no difference shown at {len(differences)} seeds"
+    return f"no difference shown at {len(differences)} seed{'s' * (len(differences) != 1)}"
 
 
 def sampling_error(accuracy, images):

@@ -42,6 +42,13 @@ def test_what_is_short_of_the_log_or_away_from_it_is_said(found):
         assert rows[1][-1] == words
 
 
+def test_a_step_without_records_is_said_to_be_so():
+    steps = of_log(STEPS, "B")
+    empty = {name: [] for name in steps}
+    assert [row[-1] for row in comparison.results(steps, empty)[1:]] == ["not run yet"] * 4
+    assert [row[3:] for row in comparison.claims(steps, empty)[1:]] == [["", ""]] * 4
+
+
 def test_a_claim_is_there_only_where_paired_seeds_show_it(found):
     def verdict(first, second, claimed):
         steps = {first.name: step(first, first.name, 99.0), second.name: step(second, second.name, 99.0 + claimed)}
@@ -65,4 +72,4 @@ def test_a_nineteenth_step_is_drawn_as_published_before_it_has_records(found):
     drawn = next(point for point in points if point.name == "F1")
     assert (drawn.group, drawn.parameters, drawn.reported, drawn.measured) == ("F", 9_752, 99.4, None)
     names = [text.get_text() for ax in plots.comparison(points).axes for text in ax.texts]
-    assert sorted(names) == sorted([*STEPS, "F1", *SERIES])
+    assert sorted(names) == sorted(point.name for point in points if point.reported or point.measured)
