@@ -90,9 +90,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
     """
     device = check_input(experiment, device, split)
     torch.manual_seed(seed)
-    network = build(experiment).to(device)
-    if device.type != "mps":  # where batch normalization has had wrong gradients in this layout
-        network = network.to(memory_format=torch.channels_last)
+    network = make_network(experiment, device)
     optimizer = make_optimizer(experiment, network)
     train_digits, held_out = data.load(TRAINING_PART[split]).to(device), None
     if experiment.keep_best:
@@ -147,6 +145,14 @@ def check_input(experiment, device, split):
     learning_rate(experiment, done=0)
     make_optimizer(experiment, build(experiment))
     return choose_device(device)
+
+
+def make_network(experiment, device):
+    """The network of an experiment on a torch.device, in the memory layout that is fastest there."""
+    network = build(experiment).to(device)
+    if device.type == "mps":  # where batch normalization has had wrong gradients in channels_last
+        return network
+    return network.to(memory_format=torch.channels_last)
 
 
 def make_optimizer(experiment, network):

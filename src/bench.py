@@ -1,0 +1,226 @@
+"""Our loop and the usual one, timed in turns on the same machine; src/speed.py says what came out."""
+
+import contextlib
+import itertools
+import json
+import os
+import platform
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import torch
+from torch import nn
+
+from src import data, files, training, usual
+from src.experiments import MODEL4, ONE_CYCLE
+from src.progress import Progress
+from src.published import STEPS
+from src.records import RESULTS
+
+BENCH = RESULTS / "bench"
+EXPERIMENT = STEPS["B4"].experiment  # network, augmentation and batches of every way of a pass
+IMAGES = 12_032  # of one pass: 188 batches of 64
+ROUNDS = 7
+SEEDS = 3  # of every way to train
+CPU = torch.device("cpu")
+
+
+# The ways to make one pass over IMAGES: functions that prepare it and return it as a function.
+
+
+def usual_loop(workers):
+    batches = usual.loader(EXPERIMENT, images=IMAGES, workers=workers)
+    network = usual.network(EXPERIMENT)
+    optimizer = training.make_optimizer(EXPERIMENT, network)
+    return lambda: usual.train_epoch(network, optimizer, batches)
+
+
+def our_loop(compiled=False):
+    network = training.make_network(EXPERIMENT, CPU)
+    optimizer = training.make_optimizer(EXPERIMENT, network)
+    if compiled:
+        network = torch.compile(network)
+    digits, progress = data.load("train")[:IMAGES], Progress("", 1, 1, quiet=True)
+    return training.reproducible()(lambda: training.train_epoch(network, optimizer, digits, EXPERIMENT, [], progress))
+
+
+def convolutions_alone():
+    """What no loop can do without: forward and backward through the network's convolutions, one after the other."""
+    network, seen = training.make_network(EXPERIMENT, CPU), []
+    hooks = [
+        module.register_forward_hook(lambda *case: seen.append(case))
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    network(torch.rand(EXPERIMENT.batch_size, 1, 28, 28).contiguous(memory_format=torch.channels_last))
+    for hook in hooks:
+        hook.remove()
+    cases = [
+        (convolution, maps.detach().requires_grad_(convolution.in_channels > 1), torch.ones_like(output))
+        for convolution, (maps,), output in seen
+    ]
+
+    def one_pass():
+        for _ in range(IMAGES // EXPERIMENT.batch_size):
+            for convolution, maps, gradient in cases:
+                convolution(maps).backward(gradient)
+
+    return training.reproducible()(one_pass)
+
+
+WAYS = {
+    "the usual loop": (usual_loop, 0),
+    "the usual loop, 2 workers": (usual_loop, 2),
+    "ours": (our_loop,),
+    "ours, compiled": (our_loop, True),
+    "the convolutions alone": (convolutions_alone,),
+}
+TWO = "ours, two runs at a time"
+
+
+def throughput():
+    """Time every way of a pass ROUNDS times, in turns, each in a process of its own.
+
+    Returns what was measured as JSON values: seconds per pass, seconds of the first pass, bytes.
+    """
+    with contextlib.ExitStack() as stack:
+        processes = {way: stack.enter_context(_process()) for way in [*WAYS, TWO]}
+        first = {way: processes[way].submit(_prepare, *WAYS.get(way, WAYS["ours"])).result() for way in processes}
+        seconds = {way: [] for way in processes}
+        for _ in range(ROUNDS):
+            for way in WAYS:
+                seconds[way].append(processes[way].submit(_timed_pass).result())
+            start = time.perf_counter()
+            for pair in [processes[way].submit(_timed_pass) for way in ("ours", TWO)]:
+                pair.result()
+            seconds[TWO].append(time.perf_counter() - start)
+        memory = {way: processes[way].submit(training.peak_memory).result() for way in WAYS}
+    return dict(
+        machine=machine(),
+        experiment=EXPERIMENT.name,
+        batch_size=EXPERIMENT.batch_size,
+        images=IMAGES,
+        seconds=seconds,
+        first_pass=first,
+        peak_memory=memory,
+        profile=profile(),
+    )
+
+
+def _process():
+    return ProcessPoolExecutor(1, get_context("spawn"))
+
+
+def _prepare(way, *arguments):
+    """In a process: prepare a pass and make it once; returns the seconds that this took."""
+    global _pass
+    start = time.perf_counter()
+    _pass = way(*arguments)
+    _pass()
+    return time.perf_counter() - start
+
+
+def _timed_pass():
+    """In a process: make the prepared pass; returns its seconds."""
+    start = time.perf_counter()
+    _pass()
+    return time.perf_counter() - start
+
+
+def profile():
+    """Where our loop spends its time: seconds of an epoch's parts, on IMAGES with a sixth as many evaluated.
+
+    "forward" and "backward" are the network's own; everything else is data, augmentation, metrics and evaluation.
+    """
+    spent = dict(forward=0.0, backward=0.0)
+    network = training.make_network(EXPERIMENT, CPU)
+    network.forward = _timed(network.forward, spent, "forward")
+    optimizer = training.make_optimizer(EXPERIMENT, network)
+    digits, test = data.load("train")[:IMAGES], data.load("test")[: IMAGES // 6]
+    backward = torch.Tensor.backward
+    torch.Tensor.backward = _timed(backward, spent, "backward")
+    try:
+        with training.reproducible():
+            start = time.perf_counter()
+            training.train_epoch(network, optimizer, digits, EXPERIMENT, [], Progress("", 1, 1, quiet=True))
+            parts = dict(spent)
+            training.evaluate(training.predict(network, test.images), test.labels)
+            whole = time.perf_counter() - start
+    finally:
+        torch.Tensor.backward = backward
+    return dict(**parts, rest=whole - sum(parts.values()))
+
+
+def _timed(function, spent, part):
+    """The function, whose seconds are added to spent[part]."""
+
+    def timed(*arguments, **settings):
+        start = time.perf_counter()
+        try:
+            return function(*arguments, **settings)
+        finally:
+            spent[part] += time.perf_counter() - start
+
+    return timed
+
+
+# Time to accuracy: histories, a pair of seconds of training so far and test accuracy after each epoch.
+
+
+def usual_history(experiment, seed):
+    return list(usual.train(experiment, seed))
+
+
+def our_history(experiment, seed):
+    """Its seconds count the evaluation in, so that the comparison errs on the side of the usual loop."""
+    run = training.train(experiment, seed, "cpu", quiet=True)
+    seconds = itertools.accumulate(epoch.seconds for epoch in run.history)
+    return list(zip(seconds, (epoch.test_accuracy for epoch in run.history), strict=True))
+
+
+B4_ONE_CYCLE = replace(
+    EXPERIMENT,
+    name="B4-one-cycle",
+    optimizer=MODEL4.optimizer,
+    momentum=MODEL4.momentum,
+    weight_decay=MODEL4.weight_decay,
+    epochs=MODEL4.epochs,
+    step_size=0,
+    gamma=1.0,
+    **ONE_CYCLE,
+)
+TO_ACCURACY = {
+    "the usual loop, B4's recipe": (usual_history, replace(EXPERIMENT, epochs=20)),
+    "our loop, B4's network, one-cycle": (our_history, B4_ONE_CYCLE),
+    "Model4": (our_history, MODEL4),
+    "Model4, shortened": (our_history, replace(MODEL4, name="Model4-6-epochs", epochs=6)),
+}
+
+
+def time_to_accuracy():
+    """Train every way of TO_ACCURACY with every seed, in turns, each run in a process of its own; JSON values."""
+    histories = {way: [] for way in TO_ACCURACY}
+    for seed in range(SEEDS):
+        for way, (history, experiment) in TO_ACCURACY.items():
+            with _process() as process:
+                histories[way].append(process.submit(history, experiment, seed).result())
+            print(f"seed {seed}, {way}: {histories[way][-1][-1][0]:.0f} s", flush=True)
+    epochs = {way: experiment.epochs for way, (_, experiment) in TO_ACCURACY.items()}
+    return dict(machine=machine(), epochs=epochs, histories=histories)
+
+
+def machine():
+    """What the timings were taken on, in words."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            processor = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        processor = platform.processor() or platform.machine()
+    return f"{os.cpu_count()} cores, {processor}, torch {torch.__version__.split('+')[0]}"
+
+
+def save(name, measured):
+    """Write what was measured to results/bench/name.json. Raises InputError if that cannot be done."""
+    files.write(BENCH / f"{name}.json", (json.dumps(measured, indent=1) + "\n").encode())

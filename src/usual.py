@@ -1,0 +1,84 @@
+"""The loop that most MNIST notebooks have, written once and competently: what ours is timed against.
+
+torchvision transforms on PIL images, a DataLoader, nn.Dropout, and everything else at its default.
+"""
+
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim.lr_scheduler import StepLR
+from torch.utils.data import DataLoader, Subset
+from torchvision import datasets, transforms
+
+from src import data
+from src.model import ActivationDropout, build
+from src.training import make_optimizer
+
+
+def network(experiment):
+    """The network of an experiment with nn.Dropout in the place of our own."""
+    usual = build(experiment)
+    for block in usual:
+        for i, module in enumerate(block.children()):
+            if isinstance(module, ActivationDropout):
+                block[i] = nn.Dropout(module.probability)
+    return usual
+
+
+def loader(experiment, split="train", images=None, workers=0):
+    """A DataLoader over the first images of a split, "train" or "test"; all of them by default.
+
+    The training images are rotated as the experiment's augmentation says.
+    """
+    steps = [transforms.ToTensor(), transforms.Normalize((data.MEAN,), (data.STD,))]
+    if split == "train" and experiment.augmentation:
+        turn = transforms.RandomRotation(experiment.augmentation.rotation, transforms.InterpolationMode.BILINEAR)
+        steps = [turn, *steps]
+    data.load(split)  # verified, and there
+    digits = datasets.MNIST(data.root(), train=split == "train", transform=transforms.Compose(steps))
+    if images:
+        digits = Subset(digits, range(images))
+    settings = dict(num_workers=workers, persistent_workers=workers > 0)
+    return DataLoader(digits, experiment.batch_size, shuffle=split == "train", **settings)
+
+
+def train_epoch(network, optimizer, batches):
+    """One pass over a DataLoader; returns the mean loss and accuracy while learning."""
+    network.train()
+    loss_sum, correct, images_seen = 0.0, 0, 0
+    for images, labels in batches:
+        optimizer.zero_grad()
+        log_probabilities = F.log_softmax(network(images), dim=1)
+        loss = F.nll_loss(log_probabilities, labels)
+        loss.backward()
+        optimizer.step()
+        loss_sum += loss.item() * len(labels)
+        correct += (log_probabilities.argmax(dim=1) == labels).sum().item()
+        images_seen += len(labels)
+    return loss_sum / images_seen, correct / images_seen
+
+
+@torch.no_grad()
+def evaluate(network, batches):
+    """Accuracy, a fraction, over a DataLoader."""
+    network.eval()
+    right = [(network(images).argmax(dim=1) == labels).sum().item() for images, labels in batches]
+    return sum(right) / len(batches.dataset)
+
+
+def train(experiment, seed, workers=0):
+    """Train an experiment with the "step" schedule; yields seconds of training and test accuracy after each epoch."""
+    torch.manual_seed(seed)
+    model = network(experiment)
+    optimizer = make_optimizer(experiment, model)
+    scheduler = StepLR(optimizer, experiment.step_size, experiment.gamma)
+    batches, test = loader(experiment, workers=workers), loader(experiment, "test")
+    seconds = 0.0
+    for _ in range(experiment.epochs):
+        start = time.perf_counter()
+        train_epoch(model, optimizer, batches)
+        seconds += time.perf_counter() - start
+        scheduler.step()
+        yield seconds, evaluate(model, test)

@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from src import data, training, usual
+from src.published import STEPS
+
+B4 = replace(STEPS["B4"].experiment, activation_dropout=0.0, augmentation=None)
+
+
+def test_the_usual_loop_and_ours_see_the_same_images():
+    images, labels = next(iter(usual.loader(B4, "test")))
+    test = data.load("test")[: len(labels)]
+    assert torch.equal(labels, test.labels)
+    assert torch.allclose(images, data.normalize(test.images), atol=1e-5)
+
+
+@pytest.fixture
+def networks():
+    """The two loops' networks with the same parameters, in double precision: in single precision, rounding
+    decides which of the equal pixels of a blank background max pooling takes.
+    """
+    torch.manual_seed(0)
+    theirs, ours = usual.network(B4).double(), training.make_network(B4, torch.device("cpu")).double()
+    ours.load_state_dict(theirs.state_dict())
+    return theirs, ours
+
+
+def test_the_usual_loop_and_ours_compute_the_same_gradients_on_the_same_batch(networks):
+    theirs, ours = networks
+    images, labels = next(iter(usual.loader(B4, "test")))
+    digits = data.load("test")[: len(labels)]
+    F.nll_loss(F.log_softmax(theirs(images.double()), dim=1), labels).backward()
+    F.cross_entropy(ours(data.normalize(digits.images).double()), digits.labels).backward()
+    for name, parameter in theirs.named_parameters():
+        assert torch.allclose(parameter.grad, ours.get_parameter(name).grad, atol=1e-5), name
+
+
+def test_the_usual_network_drops_activations_with_the_library_module_at_our_rate():
+    network = usual.network(STEPS["B4"].experiment)
+    rates = [module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)]
+    assert rates == [0.1] * 6
+    assert sum(p.numel() for p in network.parameters()) == 9_752
+
+
+def test_the_usual_loop_trains_and_says_what_it_reaches(few_digits):
+    experiment = replace(STEPS["B4"].experiment, batch_size=1000, epochs=1)
+    (seconds, accuracy), *more = usual.train(experiment, seed=0)
+    assert seconds > 0 and 0 <= accuracy <= 1 and not more
