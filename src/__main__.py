@@ -1,4 +1,4 @@
-"""The command line: python -m src list | run | report | data | table | colab. It calls what notebooks call."""
+"""The command line: python -m src list | run | bench | report | data | table | colab. It calls what notebooks call."""
 
 import argparse
 import dataclasses
@@ -30,6 +30,9 @@ def main(arguments=None):
     run.add_argument(
         "--results", type=Path, help="folder of the records (default: results/, or runs/ with other epochs)"
     )
+
+    bench = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
+    bench.add_argument("what", nargs="?", default="throughput", choices=["throughput", "accuracy", "growth"])
 
     commands.add_parser("data", help="obtain and verify MNIST")
     commands.add_parser("table", help="print the results of the notebooks as they ran last")
@@ -136,6 +139,14 @@ def table(options):
     print(text(summary(records.load_latest(SERIES))))
 
 
+def bench(options):
+    from src import bench, speed
+
+    measure = {"throughput": bench.throughput, "accuracy": bench.time_to_accuracy, "growth": bench.growth}
+    bench.save(options.what, measure[options.what]())
+    print(speed.BLOCKS[options.what](speed.load(bench.BENCH, options.what)))
+
+
 def report(options):
     from src.publish import check, publish
 
@@ -148,7 +159,15 @@ def colab(options):
     print(set_address(options.repo))
 
 
-COMMANDS = {"list": list_experiments, "run": run, "data": data, "table": table, "report": report, "colab": colab}
+COMMANDS = {
+    "list": list_experiments,
+    "run": run,
+    "bench": bench,
+    "data": data,
+    "table": table,
+    "report": report,
+    "colab": colab,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -24,7 +24,11 @@ EXPERIMENT = STEPS["B4"].experiment  # network, augmentation and batches of ever
 IMAGES = 12_032  # of one pass: 188 batches of 64
 ROUNDS = 7
 SEEDS = 3  # of every way to train
+REPEATS = 3  # of every measurement of how cost grows
 CPU = torch.device("cpu")
+
+
+TWO, FLOOR = "ours, two runs at a time", "the convolutions alone"
 
 
 # The ways to make one pass over IMAGES: functions that prepare it and return it as a function.
@@ -75,9 +79,8 @@ WAYS = {
     "the usual loop, 2 workers": (usual_loop, 2),
     "ours": (our_loop,),
     "ours, compiled": (our_loop, True),
-    "the convolutions alone": (convolutions_alone,),
+    FLOOR: (convolutions_alone,),
 }
-TWO = "ours, two runs at a time"
 
 
 def throughput():
@@ -204,11 +207,70 @@ def time_to_accuracy():
     histories = {way: [] for way in TO_ACCURACY}
     for seed in range(SEEDS):
         for way, (history, experiment) in TO_ACCURACY.items():
-            with _process() as process:
-                histories[way].append(process.submit(history, experiment, seed).result())
+            histories[way].append(_in_process(history, experiment, seed))
             print(f"seed {seed}, {way}: {histories[way][-1][-1][0]:.0f} s", flush=True)
     epochs = {way: experiment.epochs for way, (_, experiment) in TO_ACCURACY.items()}
     return dict(machine=machine(), epochs=epochs, histories=histories)
+
+
+# How cost grows.
+
+
+def growth():
+    """Seconds of an epoch and peak memory of Model4 against images, width, and runs at a time; JSON values.
+
+    Every measurement is made REPEATS times, each in a process of its own.
+    """
+    cases = {
+        "images": [(images, MODEL4, images) for images in (1_000, 3_000, 10_000, 30_000, 60_000)],
+        "width": [(factor, _widened(MODEL4, factor), 6_000) for factor in (0.5, 1, 2, 4)],
+    }
+    measured = dict(machine=machine(), experiment=MODEL4.name)
+    for quantity, list_of in cases.items():
+        measured[quantity] = []
+        for value, experiment, images in list_of:
+            done = [_in_process(_epoch, experiment, images) for _ in range(REPEATS)]
+            measured[quantity].append(dict(value=value, seconds=[s for s, _ in done], memory=max(m for _, m in done)))
+    measured["runs"] = []
+    for jobs, runs in [(1, 1), (1, 2), (1, 4), (2, 2), (2, 4)]:
+        seconds = [_many(runs, jobs) for _ in range(REPEATS)]
+        measured["runs"].append(dict(value=runs, jobs=jobs, seconds=seconds))
+    return measured
+
+
+def _widened(experiment, factor):
+    """The experiment with a factor as many channels after every 3x3 convolution."""
+    words = [str(round(int(word) * factor)) if word.isdigit() else word for word in experiment.layer_line.split()]
+    return replace(experiment, layer_line=" ".join(words))
+
+
+@training.reproducible()
+def _epoch(experiment, images):
+    """Train one epoch on so many images, after a warming-up on a few batches; returns seconds and peak memory."""
+    network = training.make_network(experiment, CPU)
+    optimizer = training.make_optimizer(experiment, network)
+    digits, progress = data.load("train"), Progress("", 1, 1, quiet=True)
+    training.train_epoch(network, optimizer, digits[:500], experiment, [], progress)
+    start = time.perf_counter()
+    training.train_epoch(network, optimizer, digits[:images], experiment, [], progress)
+    return time.perf_counter() - start, training.peak_memory()
+
+
+def _many(runs, jobs):
+    """Seconds for so many epochs on 6,000 images, jobs at a time, once the processes are there."""
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(_process()) for _ in range(jobs)]
+        for started in [process.submit(_epoch, MODEL4, 500) for process in processes]:
+            started.result()
+        start = time.perf_counter()
+        for run in [processes[i % jobs].submit(_epoch, MODEL4, 6_000) for i in range(runs)]:
+            run.result()
+        return time.perf_counter() - start
+
+
+def _in_process(function, *arguments):
+    with _process() as process:
+        return process.submit(function, *arguments).result()
 
 
 def machine():

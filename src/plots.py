@@ -75,7 +75,7 @@ def digits_grid(images, captions=None, columns=10, title=""):
             if captions is not None:
                 ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, ha="center", va="top", fontsize=9)
         figure.suptitle(title)
-    return _detached(figure)
+    return detached(figure)
 
 
 def history(records, goal=0.994):
@@ -108,7 +108,7 @@ def history(records, goal=0.994):
         right.legend(loc="upper right")
         runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and range"
         figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
-    return _detached(figure)
+    return detached(figure)
 
 
 def confusion(labels, predictions, title):
@@ -135,7 +135,7 @@ def confusion(labels, predictions, title):
                     )
         ax.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="predicted digit", ylabel="true digit", title=title)
         figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85)
-    return _detached(figure)
+    return detached(figure)
 
 
 def mistakes(digits, logits, title, most=20):
@@ -166,7 +166,7 @@ def series(found, goal=0.994):
         ax.set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(98.4, 99.7), xlim=(1, len(epochs)))
         ax.set_title("What does each model of the series reach? Mean and range over seeds")
         ax.legend(loc="lower right")
-    return _detached(figure)
+    return detached(figure)
 
 
 def accuracies(found, title):
@@ -192,7 +192,7 @@ def accuracies(found, title):
         ax.set_yticks(range(len(found)), found)
         ax.set(xlabel="test accuracy after the last epoch (%)", ylim=(len(found) - 0.5, -0.7), title=title)
         ax.legend(loc="best")
-    return _detached(figure)
+    return detached(figure)
 
 
 def comparison(points, goal=0.994):
@@ -251,7 +251,7 @@ def comparison(points, goal=0.994):
         ]
         axes[0].legend(handles=entries, loc="upper right", fontsize=9)
         figure.suptitle("What do published steps reach, and with how many parameters?")
-    return _detached(figure)
+    return detached(figure)
 
 
 def _size(point):
@@ -291,10 +291,10 @@ def seeds(records):
         ax.set_xlim(mean - 1.6 * error, mean + 1.6 * error)
         ax.set_title(f"How much does one run of {records[0].experiment} say?")
         ax.legend(loc="upper left")
-    return _detached(figure)
+    return detached(figure)
 
 
-def _detached(figure):
+def detached(figure):
     """Close a figure, lest a notebook shows it twice: by itself, and as the value of a cell."""
     plt.close(figure)
     return figure

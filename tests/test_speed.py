@@ -1,0 +1,121 @@
+import pytest
+
+from src import InputError, bench, speed, speed_plots
+from src.experiments import MODEL4
+from src.model import build, layers
+
+WAYS = [*bench.WAYS, bench.TWO]
+
+
+@pytest.fixture
+def throughput():
+    """Timings in which the usual loop takes 8 seconds a pass at best, ours 2, and two of ours together 2.5."""
+    seconds = dict.fromkeys(WAYS, [2.0, 2.1, 1.9])
+    seconds["the usual loop"], seconds["the usual loop, 2 workers"] = [9.0, 9.5, 8.5], [8.0, 7.0, 9.0]
+    seconds[bench.FLOOR], seconds[bench.TWO] = [1.0, 1.0, 1.0], [2.5, 2.5, 2.5]
+    return dict(
+        machine="a machine",
+        experiment="B4",
+        batch_size=64,
+        images=12_000,
+        seconds=seconds,
+        first_pass=dict.fromkeys(WAYS, 3.0),
+        peak_memory=dict.fromkeys(bench.WAYS, 900_000_000),
+        profile=dict(forward=1.0, backward=2.0, rest=1.0),
+    )
+
+
+def test_ratios_are_taken_to_the_better_of_the_usual_ways(throughput):
+    lines = speed.throughput(throughput).split("\n")
+    rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ") for line in lines if line.startswith("| ")}
+    assert rows["the usual loop, 2 workers"][3] == "1.00" and rows["the usual loop"][3] == "0.89"
+    assert rows["ours"][1:7] == ["2.00 (1.90 to 2.10)", "6,000", "4.00", "50 %", "3.0", "900"]
+    assert rows[bench.TWO][2:4] == ["9,600", "6.40"]  # 24,000 images in 2.5 seconds
+    assert "25 % is the network's forward pass, 50 % its backward pass and 25 % the rest" in lines[-1]
+
+
+def test_a_level_is_reached_when_it_holds_at_two_epochs_running():
+    history = [(10, 0.991), (20, 0.989), (30, 0.991), (40, 0.990), (50, 0.993)]
+    assert speed.reached(history, 0.990) == 40
+    assert speed.reached(history, 0.993) is None
+    assert speed.reached([(10, 0.999)], 0.990) is None
+
+
+def histories(*seconds):
+    """A history per entry: 99.3 % holds after so many seconds, or never does (None)."""
+    return [[(1, 0.5), (1, 0.98)] if s is None else [(s / 2, 0.9935), (s, 0.9935)] for s in seconds]
+
+
+def measured(usual, ours):
+    ways = {"usual": histories(*usual), "other": histories(1, 1, 1), "ours": histories(*ours)}
+    return dict(machine="a machine", epochs=dict.fromkeys(ways, 2), histories=ways)
+
+
+@pytest.mark.parametrize(
+    "usual, ours, words",
+    [
+        (
+            (80, 100, 120),
+            (10, 8, 12),
+            "99.3 %, the highest level that most seeds of usual reach, is there 10.0",
+        ),
+        ((80, None, 120), (10, 8, None), "11.1 times sooner with ours: after 9 seconds of training instead of 100"),
+        ((80, None, None), (10, 8, 12), "Most seeds of usual reach none of these levels."),
+        ((80, 80, 80), (None, None, 9), "Most seeds of usual reach 99.3 %, and of ours do not."),
+    ],
+)
+def test_the_speed_up_is_said_at_the_highest_level_that_most_seeds_of_the_usual_loop_reach(usual, ours, words):
+    said = speed.accuracy(measured(usual, ours))
+    assert words in said
+    assert "never" in said  # 99.4 % in any case
+
+
+def test_fits_recover_the_lines_and_powers_they_are_given():
+    assert speed.line_fit([1, 2, 10], [5, 7, 23]) == pytest.approx((3, 2))
+    assert speed.power_fit([1, 2, 4], [3, 12, 48]) == pytest.approx((3, 2))
+    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs]) for n in (2, 4) for jobs in (1, 2)]
+    assert (speed.per_run(runs, 1), speed.per_run(runs, 2)) == pytest.approx((6, 3))
+
+
+def test_widening_multiplies_the_channels_of_every_3x3_convolution():
+    wide = bench._widened(MODEL4, 2)
+    before, after = layers(MODEL4.layer_line), layers(wide.layer_line)
+    for narrow, broad in zip(before, after, strict=True):
+        assert broad.channels == (10 if narrow is before[-1] else 2 * narrow.channels)
+    build(wide)
+
+
+def test_a_missing_or_damaged_file_of_timings_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="cannot read the timings .*throughput.json"):
+        speed.load(tmp_path, "throughput")
+    (tmp_path / "throughput.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        speed.load(tmp_path, "throughput")
+
+
+def test_every_figure_of_timings_can_be_drawn(throughput):
+    cases = [dict(value=value, seconds=[value / 1000, value / 900], memory=9e8) for value in (1_000, 3_000, 10_000)]
+    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs]) for n in (2, 4) for jobs in (1, 2)]
+    grown = dict(machine="a machine", experiment="Model4", images=cases, width=cases, runs=runs)
+    assert len(speed_plots.throughput(throughput).axes) == 1
+    four = measured((80, 80, 80), (9, 9, 9))
+    four["histories"]["another"] = histories(3, 3, 3)
+    assert len(speed_plots.to_accuracy(four).axes) == 1
+    assert len(speed_plots.growth(grown).axes) == 4
+
+
+def test_the_profile_accounts_for_the_whole_of_the_loop(monkeypatch):
+    monkeypatch.setattr(bench, "IMAGES", 640)
+    parts = bench.profile()
+    assert set(parts) == {"forward", "backward", "rest"} and all(seconds > 0 for seconds in parts.values())
+
+
+def test_the_convolutions_alone_are_all_convolutions_of_the_network(monkeypatch):
+    monkeypatch.setattr(bench, "IMAGES", 64)
+    seen = []
+    original = bench.nn.Conv2d.forward
+    monkeypatch.setattr(bench.nn.Conv2d, "forward", lambda self, x: seen.append(self) or original(self, x))
+    one_pass = bench.convolutions_alone()
+    seen.clear()
+    one_pass()
+    assert len(seen) == len([layer for layer in layers(bench.EXPERIMENT.layer_line) if layer.kind == "convolution"])
