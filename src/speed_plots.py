@@ -4,7 +4,7 @@ from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from src.plots import BLUE, GREEN, ORANGE, PURPLE, STYLE, TARGET_LINE, detached
 from src.speed import TWO, line_fit, per_run, power_fit
@@ -76,7 +76,7 @@ def growth(measured):
         scale, power = power_fit(factors, seconds)
         width.plot(factors, seconds, "D", color=PURPLE, label="median, 6,000 images")
         fitted = np.geomspace(factors[0], factors[-1])
-        width.plot(fitted, scale * fitted**power, color=PURPLE, label=f"{scale:.2f} s · width^{power:.2f}")
+        width.plot(fitted, scale * fitted**power, color=PURPLE, label=f"{scale:.2f} s · width**{power:.2f}")
         width.set(xscale="log", yscale="log", xlabel=f"channels, times {measured['experiment']}'s", ylabel="seconds")
         width.set_xticks(factors, [f"{factor:g}" for factor in factors])
         width.set_title("Time against width")
@@ -92,6 +92,12 @@ def growth(measured):
             xlabel="runs (6,000 images each)", ylabel="seconds", ylim=(0, None), title="Time against seeds and jobs"
         )
 
+        for ax in (time, memory):
+            ax.set_xticks(images, [f"{value / 1000:g}k" for value in images])
+        for ax in (time, width):
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+        runs.xaxis.get_major_locator().set_params(integer=True)
         for ax in (time, memory, width, runs):
             ax.yaxis.set_minor_formatter(NullFormatter())
             ax.xaxis.set_minor_formatter(NullFormatter())
