@@ -40,6 +40,7 @@ class Experiment:
     gamma: float = 1.0  # factor by which "step" and "plateau" lower the learning rate
     step_size: int = 0  # epochs from one "step" to the next
     patience: int = 0  # epochs without a better accuracy after which "plateau" lowers
+    shards: int = 1  # parts of a batch that go through the network side by side, each normalized by itself
     keep_best: bool = False  # hold out a twelfth of the training images; end with the network of the epoch best on them
     bias: str = "unless normalized"  # which convolutions carry one: also "all" or "none"
     batch_normalization: str = "none"  # after which convolutions: also "all", "hidden" or "3x3"

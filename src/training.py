@@ -1,12 +1,15 @@
 """One run: an experiment and a seed in, a history out. Nothing in here is specific to a model."""
 
 import contextlib
+import copy
 import dataclasses
 import math
 import resource
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 import torch.nn.functional as F
@@ -144,6 +147,8 @@ def check_input(experiment, device, split):
         raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(TRAINING_PART)}.")
     learning_rate(experiment, done=0)
     make_optimizer(experiment, build(experiment))
+    if experiment.shards > 1 and (experiment.dropout or experiment.activation_dropout):
+        raise InputError(f"{experiment.name}: shards side by side would draw their dropout in any order; leave it out.")
     return choose_device(device)
 
 
@@ -171,30 +176,52 @@ def train_epoch(network, optimizer, digits, experiment, history, progress):
     history: the Epochs before this one.
     """
     network.train()
+    replicas = [network, *(_sharing_parameters(network) for _ in range(experiment.shards - 1))]
     epoch = len(history)
     accuracies = [line.validation_accuracy if experiment.keep_best else line.train_accuracy for line in history]
     order = torch.randperm(len(digits), device=digits.images.device)
     batches = order.split(experiment.batch_size)
     # Sums stay on the device, so that a GPU need not wait for the host after each batch.
     loss_sum, correct = order.new_zeros((), dtype=torch.float32), order.new_zeros(())
-    for i, index in enumerate(batches):
-        images, labels = digits.images[index].float(), digits.labels[index]
-        if experiment.augmentation:
-            images = augment(images, experiment.augmentation)
-        logits = network(data.normalize(images))
-        loss = F.cross_entropy(logits, labels)
+    with ThreadPoolExecutor(experiment.shards) as pool:
+        side_by_side = pool.map if experiment.shards > 1 else map
+        for i, index in enumerate(batches):
+            images, labels = digits.images[index].float(), digits.labels[index]
+            if experiment.augmentation:
+                images = augment(images, experiment.augmentation)
+            shards = images.chunk(experiment.shards), labels.chunk(experiment.shards)
+            learned = list(side_by_side(_learn, replicas, *shards, repeat(len(labels))))
+            for replica in replicas[1 : len(learned)]:
+                for parameter, other in zip(network.parameters(), replica.parameters(), strict=True):
+                    parameter.grad += other.grad
 
-        done = (epoch + (i + 0.5) / len(batches)) / experiment.epochs
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(experiment, done, accuracies)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+            done = (epoch + (i + 0.5) / len(batches)) / experiment.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(experiment, done, accuracies)
+            optimizer.step()
 
-        loss_sum += loss.detach() * len(labels)
-        correct += (logits.argmax(dim=1) == labels).sum()
-        progress.finish_batch(epoch, loss_sum, correct, len(labels))
+            for share, right in learned:
+                loss_sum += share * len(labels)
+                correct += right
+            progress.finish_batch(epoch, loss_sum, correct, len(labels))
     return loss_sum.item() / len(digits), correct.item() / len(digits)
+
+
+def _learn(network, images, labels, all_images):
+    """Gradients of a shard's share of the mean loss over a batch; returns that share and how many images are right."""
+    logits = network(data.normalize(images))
+    share = F.cross_entropy(logits, labels) * (len(labels) / all_images)
+    network.zero_grad()
+    share.backward()
+    return share.detach(), (logits.argmax(dim=1) == labels).sum()
+
+
+def _sharing_parameters(network):
+    """A copy of a network with the same parameters, but with gradients and running statistics of its own."""
+    replica = copy.deepcopy(network)
+    for parameter, shared in zip(replica.parameters(), network.parameters(), strict=True):
+        parameter.data = shared.data
+    return replica
 
 
 def learning_rate(experiment, done, accuracies=()):

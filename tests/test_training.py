@@ -165,6 +165,33 @@ def test_images_held_out_are_not_trained_on(few_digits, monkeypatch):
     assert sizes == [550, 600]
 
 
+def test_shards_side_by_side_give_the_same_history_every_time(few_digits):
+    experiment = replace(SHORT, shards=2)
+    first, second = train(experiment, seed=3), train(experiment, seed=3)
+    assert numbers(first) == numbers(second) != numbers(train(SHORT, seed=3))
+    assert torch.equal(first.logits, second.logits)
+
+
+@pytest.mark.parametrize("batch_size", [60, 599])  # whole batches only, and a last one of a single image
+def test_without_normalization_shards_learn_what_the_whole_batch_does(few_digits, batch_size):
+    experiment = replace(
+        SHORT, batch_normalization="none", batch_size=batch_size, epochs=1, schedule="constant", learning_rate=0.001
+    )
+    whole, halves = train(experiment, seed=0), train(replace(experiment, shards=2), seed=0)
+    assert halves.history[0].train_loss == pytest.approx(whole.history[0].train_loss, rel=1e-4)
+    assert torch.allclose(whole.logits, halves.logits, atol=1e-3)
+
+
+def test_an_epoch_reads_nothing_back_from_the_device_before_its_end(few_digits, monkeypatch):
+    network = training.make_network(SHORT, torch.device("cpu"))
+    optimizer, digits = make_optimizer(SHORT, network), data.load("train")
+    progress = training.Progress("", 1, 1, quiet=True)
+    read = []
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: read.append(tensor) or 0.0)
+    training.train_epoch(network, optimizer, digits, SHORT, [], progress)
+    assert len(read) == 2  # the sums of loss and of images right
+
+
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW"])
 def test_the_optimizer_takes_the_steps_that_its_formula_says(optimizer):
     experiment = replace(MODEL1, optimizer=optimizer, momentum=0.9, weight_decay=0.1, learning_rate=0.01)
@@ -196,6 +223,7 @@ def test_a_published_step_trains_with_everything_that_it_needs(few_digits):
 @pytest.mark.parametrize(
     "change, words",
     [
+        (dict(shards=2, dropout=0.1), "in any order"),
         (dict(optimizer="Lion"), "unknown optimizer 'Lion'"),
         (dict(schedule="step"), "step_size of at least 1"),
         (dict(schedule="plateau"), "patience of at least 1"),
