@@ -81,10 +81,31 @@ B4 = replace(
     epochs=15,
 )
 
-C1 = replace(A1, name="C1", layer_line="16 32 32 P 32 64 128 5x10", batch_normalization="none", batch_size=64)
-C2 = replace(C1, name="C2", layer_line="8 20 20 P t10 12 20 t10 G", bias="none", batch_normalization="all")
-C3 = replace(C2, name="C3", activation_dropout=0.03, augmentation=Augmentation(rotation=7, translation=1))
-C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.05, warm_up=0.2)
+C1 = Experiment(
+    name="C1",
+    target=(),
+    layer_line="16 32 32 P 32 64 128 5x10",
+    learning_rate=0.001,
+    schedule="constant",
+    weight_decay=0.01,
+    batch_size=64,
+    epochs=15,
+)
+C2 = replace(
+    C1,
+    name="C2",
+    layer_line="8 20 20 P t10 12 20 t10 G",
+    bias="none",
+    batch_normalization="all",
+    learning_rate=0.002,
+)
+C3 = replace(
+    C2,
+    name="C3",
+    activation_dropout=0.01,
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+)
+C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.02, warm_up=0.2)
 
 D1 = replace(
     A1,
