@@ -128,14 +128,15 @@ D3 = replace(
     name="D3",
     layer_line="8 8 10 P 10 10 16 20 G t10",
     batch_normalization="all",
-    augmentation=Augmentation(rotation=7, cutout=5),
-    activation_dropout=0.02,
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1, cutout=3),
+    activation_dropout=0.003,
     optimizer="Adam",
     momentum=0.0,
-    learning_rate=0.01,
+    weight_decay=0.0004,
+    learning_rate=0.02,
     schedule="step",
-    step_size=2,
-    gamma=0.5,
+    step_size=4,
+    gamma=0.2,
 )
 
 E1 = replace(
