@@ -114,6 +114,7 @@ D1 = replace(
     bias="none",
     batch_normalization="none",
     augmentation=Augmentation(rotation=7),
+    learning_rate=0.003,
     batch_size=64,
 )
 D2 = replace(
@@ -121,6 +122,7 @@ D2 = replace(
     name="D2",
     layer_line="12 12 12 P 10 10 10 16 G t10",
     batch_normalization="hidden",
+    learning_rate=0.01,
     activation_dropout=0.03,
 )
 D3 = replace(
