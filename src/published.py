@@ -204,5 +204,65 @@ def of_log(steps, log):
     return {name: step for name, step in steps.items() if step.log == log}
 
 
-# What was chosen where a log is silent, on the validation split.
-PUBLISHED_CHOICES = {}
+# What was chosen among where a log is silent, on the validation split: each is a change to the step chosen.
+_SGD = dict(optimizer="SGD", momentum=0.9, weight_decay=0.0)
+_ONE_CYCLE = dict(schedule="one-cycle", warm_up=0.2, step_size=0, gamma=1.0)
+PUBLISHED_CHOICES = {
+    A3: [
+        replace(A3, name="A3-less-dropout", activation_dropout=0.01),
+        replace(A3, name="A3-SGD", activation_dropout=0.01, learning_rate=0.1, **_SGD),
+        replace(
+            A3,
+            name="A3-SGD-less-augmentation",
+            activation_dropout=0.05,
+            augmentation=Augmentation(rotation=7, translation=1, scale=0.05),
+            learning_rate=0.1,
+            **_SGD,
+        ),
+    ],
+    C4: [
+        replace(
+            C4,
+            name="C4-SGD",
+            activation_dropout=0.03,
+            augmentation=Augmentation(rotation=7, translation=1),
+            learning_rate=0.05,
+            **_SGD,
+        )
+    ],
+    D3: [
+        replace(D3, name="D3-less-decay", weight_decay=0.0001, activation_dropout=0.005),
+        replace(D3, name="D3-more-decay", weight_decay=0.001),
+        replace(
+            D3,
+            name="D3-no-decay",
+            weight_decay=0.0,
+            activation_dropout=0.005,
+            augmentation=Augmentation(rotation=10, translation=1, scale=0.1, cutout=3),
+            learning_rate=0.01,
+            step_size=3,
+            gamma=0.4,
+        ),
+        replace(
+            D3,
+            name="D3-rotation",
+            weight_decay=0.0,
+            activation_dropout=0.01,
+            augmentation=Augmentation(rotation=7, cutout=5),
+            batch_size=128,
+            learning_rate=0.01,
+            step_size=6,
+            gamma=0.1,
+        ),
+        replace(
+            D3,
+            name="D3-one-cycle",
+            optimizer="AdamW",
+            weight_decay=0.01,
+            activation_dropout=0.0,
+            augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+            batch_size=128,
+            **_ONE_CYCLE,
+        ),
+    ],
+}
