@@ -195,37 +195,21 @@ def accuracies(found, title):
     return detached(figure)
 
 
+LOGS = {"A": (ORANGE, "o"), "B": (SKY, "s"), "C": (GREEN, "^"), "D": (VERMILION, "D"), "E": (PURPLE, "v")}
+
+
 def comparison(points, goal=0.994):
     """Test accuracy against parameters of comparison.Points: as published (hollow), and as measured here (filled).
 
     Networks of nearly the same size are drawn side by side.
     """
-    looks = {"A": (ORANGE, "o"), "B": (SKY, "s"), "C": (GREEN, "^"), "D": (VERMILION, "D"), "E": (PURPLE, "v")}
-    panels = [
-        (0, 50_000, [7_000, 8_000, 9_000, 10_000, 12_000, 15_000, 20_000, 30_000]),
-        (50_000, 1e9, [150_000, 1_600_000]),
-    ]
+    small, large = [7_000, 8_000, 9_000, 10_000, 12_000, 15_000, 20_000, 30_000], [150_000, 1_600_000]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(10, 6.4), sharey=True, width_ratios=[5, 1])
-        for ax, (least, most, ticks) in zip(axes, panels, strict=True):
+        for ax, ticks, least, most in [(axes[0], small, 0, 50_000), (axes[1], large, 50_000, math.inf)]:
             shown = sorted((point for point in points if least <= point.parameters < most), key=_size)
             for point, x in zip(shown, _apart([point.parameters for point in shown]), strict=True):
-                ours = point.group == "ours"
-                colour, marker = (BLUE, "*") if ours else looks.get(point.group, (BLACK, "P"))
-                look = dict(color=colour, marker=marker, markersize=13 if ours else 7, linestyle="")
-                tops = []
-                if point.reported is not None:
-                    ax.plot(x, point.reported, **look, markerfacecolor="white")
-                    tops.append(point.reported)
-                if point.measured:
-                    mean, half_width = point.measured
-                    ax.errorbar(x, mean, yerr=half_width, **look, capsize=3)
-                    tops.append(mean if math.isnan(half_width) else mean + half_width)
-                if len(tops) == 2:
-                    ax.plot([x, x], [point.reported, mean], color=colour, linewidth=1, alpha=0.5, zorder=1)
-                if tops:
-                    above = dict(xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
-                    ax.annotate(point.name, (x, max(tops)), **above, color=colour, fontweight="bold")
+                _draw(ax, point, x)
             ax.axhline(100 * goal, **TARGET_LINE)
             ax.set_xscale("log")
             ax.set_xticks(ticks, [f"{tick / 1e6:g}M" if tick >= 1e6 else f"{tick / 1e3:g}k" for tick in ticks])
@@ -235,23 +219,41 @@ def comparison(points, goal=0.994):
         axes[0].set_yscale("function", functions=(lambda y: -np.log(100 - y), lambda y: 100 - np.exp(-y)))
         axes[0].set_yticks([98.4, 98.6, 98.8, 99, 99.1, 99.2, 99.3, 99.4, 99.5, 99.6])
         axes[0].set(ylabel="test accuracy (%), errors on a log scale", ylim=(98.3, 99.63))
-        grey = dict(color="gray", marker="o", linestyle="", markersize=7)
-        entries = [
-            axes[0].plot([], [], **grey, markerfacecolor="white", label="as published: best epoch of one run")[0],
-            axes[0].errorbar(
-                [], [], yerr=[], **grey, capsize=3, label="here: last epoch, mean over seeds, 95 % interval"
-            ),
-            axes[0].plot(
-                [], [], color=BLUE, marker="*", linestyle="", markersize=13, label="the four models of this series"
-            )[0],
-            *(
-                axes[0].plot([], [], color=colour, marker=marker, linestyle="", label=f"log {log}")[0]
-                for log, (colour, marker) in looks.items()
-            ),
-        ]
-        axes[0].legend(handles=entries, loc="upper right", fontsize=9)
+        axes[0].legend(handles=_legend(axes[0]), loc="upper right", fontsize=9)
         figure.suptitle("What do published steps reach, and with how many parameters?")
     return detached(figure)
+
+
+def _draw(ax, point, x):
+    """One Point of comparison() at x: hollow mark, filled mark with its interval, and its name above both."""
+    colour, marker = (BLUE, "*") if point.group == "ours" else LOGS.get(point.group, (BLACK, "P"))
+    look = dict(color=colour, marker=marker, markersize=13 if point.group == "ours" else 7, linestyle="")
+    heights = []
+    if point.reported is not None:
+        ax.plot(x, point.reported, **look, markerfacecolor="white")
+        heights.append(point.reported)
+    if point.measured:
+        mean, half_width = point.measured
+        ax.errorbar(x, mean, yerr=half_width, **look, capsize=3)
+        ax.plot([x, x], [heights[0] if heights else mean, mean], color=colour, linewidth=1, alpha=0.5, zorder=1)
+        heights.append(mean if math.isnan(half_width) else mean + half_width)
+    if heights:
+        place = dict(xytext=(0, 7), textcoords="offset points", ha="center")
+        ax.annotate(point.name, (x, max(heights)), **place, fontsize=9, color=colour, fontweight="bold")
+
+
+def _legend(ax):
+    grey = dict(color="gray", marker="o", linestyle="", markersize=7)
+    ours = "here: mean over seeds, 95 % interval"
+    return [
+        ax.plot([], [], **grey, markerfacecolor="white", label="as published: best epoch of one run")[0],
+        ax.errorbar([], [], yerr=[], **grey, capsize=3, label=ours),
+        ax.plot([], [], color=BLUE, marker="*", linestyle="", markersize=13, label="the four models of this series")[0],
+        *(
+            ax.plot([], [], color=colour, marker=marker, linestyle="", label=f"log {log}")[0]
+            for log, (colour, marker) in LOGS.items()
+        ),
+    ]
 
 
 def _size(point):

@@ -81,10 +81,31 @@ B4 = replace(
     epochs=15,
 )
 
-C1 = replace(A1, name="C1", layer_line="16 32 32 P 32 64 128 5x10", batch_normalization="none", batch_size=64)
-C2 = replace(C1, name="C2", layer_line="8 20 20 P t10 12 20 t10 G", bias="none", batch_normalization="all")
-C3 = replace(C2, name="C3", activation_dropout=0.03, augmentation=Augmentation(rotation=7, translation=1))
-C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.05, warm_up=0.2)
+C1 = Experiment(
+    name="C1",
+    target=(),
+    layer_line="16 32 32 P 32 64 128 5x10",
+    learning_rate=0.001,
+    schedule="constant",
+    weight_decay=0.01,
+    batch_size=64,
+    epochs=15,
+)
+C2 = replace(
+    C1,
+    name="C2",
+    layer_line="8 20 20 P t10 12 20 t10 G",
+    bias="none",
+    batch_normalization="all",
+    learning_rate=0.002,
+)
+C3 = replace(
+    C2,
+    name="C3",
+    activation_dropout=0.01,
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+)
+C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.02, warm_up=0.2)
 
 D1 = replace(
     A1,
@@ -93,6 +114,7 @@ D1 = replace(
     bias="none",
     batch_normalization="none",
     augmentation=Augmentation(rotation=7),
+    learning_rate=0.003,
     batch_size=64,
 )
 D2 = replace(
@@ -100,6 +122,7 @@ D2 = replace(
     name="D2",
     layer_line="12 12 12 P 10 10 10 16 G t10",
     batch_normalization="hidden",
+    learning_rate=0.01,
     activation_dropout=0.03,
 )
 D3 = replace(
@@ -107,14 +130,15 @@ D3 = replace(
     name="D3",
     layer_line="8 8 10 P 10 10 16 20 G t10",
     batch_normalization="all",
-    augmentation=Augmentation(rotation=7, cutout=5),
-    activation_dropout=0.02,
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1, cutout=3),
+    activation_dropout=0.003,
     optimizer="Adam",
     momentum=0.0,
-    learning_rate=0.01,
+    weight_decay=0.0004,
+    learning_rate=0.02,
     schedule="step",
-    step_size=2,
-    gamma=0.5,
+    step_size=4,
+    gamma=0.2,
 )
 
 E1 = replace(
@@ -180,5 +204,65 @@ def of_log(steps, log):
     return {name: step for name, step in steps.items() if step.log == log}
 
 
-# What was chosen where a log is silent, on the validation split.
-PUBLISHED_CHOICES = {}
+# What was chosen among where a log is silent, on the validation split: each is a change to the step chosen.
+_SGD = dict(optimizer="SGD", momentum=0.9, weight_decay=0.0)
+_ONE_CYCLE = dict(schedule="one-cycle", warm_up=0.2, step_size=0, gamma=1.0)
+PUBLISHED_CHOICES = {
+    A3: [
+        replace(A3, name="A3-less-dropout", activation_dropout=0.01),
+        replace(A3, name="A3-SGD", activation_dropout=0.01, learning_rate=0.1, **_SGD),
+        replace(
+            A3,
+            name="A3-SGD-less-augmentation",
+            activation_dropout=0.05,
+            augmentation=Augmentation(rotation=7, translation=1, scale=0.05),
+            learning_rate=0.1,
+            **_SGD,
+        ),
+    ],
+    C4: [
+        replace(
+            C4,
+            name="C4-SGD",
+            activation_dropout=0.03,
+            augmentation=Augmentation(rotation=7, translation=1),
+            learning_rate=0.05,
+            **_SGD,
+        )
+    ],
+    D3: [
+        replace(D3, name="D3-less-decay", weight_decay=0.0001, activation_dropout=0.005),
+        replace(D3, name="D3-more-decay", weight_decay=0.001),
+        replace(
+            D3,
+            name="D3-no-decay",
+            weight_decay=0.0,
+            activation_dropout=0.005,
+            augmentation=Augmentation(rotation=10, translation=1, scale=0.1, cutout=3),
+            learning_rate=0.01,
+            step_size=3,
+            gamma=0.4,
+        ),
+        replace(
+            D3,
+            name="D3-rotation",
+            weight_decay=0.0,
+            activation_dropout=0.01,
+            augmentation=Augmentation(rotation=7, cutout=5),
+            batch_size=128,
+            learning_rate=0.01,
+            step_size=6,
+            gamma=0.1,
+        ),
+        replace(
+            D3,
+            name="D3-one-cycle",
+            optimizer="AdamW",
+            weight_decay=0.01,
+            activation_dropout=0.0,
+            augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+            batch_size=128,
+            **_ONE_CYCLE,
+        ),
+    ],
+}

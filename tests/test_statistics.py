@@ -14,7 +14,7 @@ def test_the_interval_is_students():
 
 def test_one_value_has_no_interval_and_shows_no_effect():
     assert math.isnan(mean_interval([1.0])[1])
-    assert effect([1.0]) == "no difference shown at 1 seeds"
+    assert effect([1.0]) == "no difference shown at 1 seed"
 
 
 @pytest.mark.parametrize(
