@@ -8,6 +8,7 @@ import platform
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 
 from src import data, files, training, usual
 from src.experiments import MODEL4, ONE_CYCLE
+from src.model import build
 from src.progress import Progress
 from src.published import STEPS
 from src.records import RESULTS
@@ -28,7 +30,7 @@ REPEATS = 3  # of every measurement of how cost grows
 CPU = torch.device("cpu")
 
 
-TWO, FLOOR = "ours, two runs at a time", "the convolutions alone"
+OURS, TWO, FLOOR = "ours: and one thread", "ours, two runs at a time", "the convolutions alone"
 
 
 # The ways to make one pass over IMAGES: functions that prepare it and return it as a function.
@@ -41,13 +43,38 @@ def usual_loop(workers):
     return lambda: usual.train_epoch(network, optimizer, batches)
 
 
-def our_loop(compiled=False):
-    network = training.make_network(EXPERIMENT, CPU)
+def tensor_loop(network, threads=None, compiled=False):
+    """Our loop with a network and a number of threads (all cores by default) that need not be ours."""
     optimizer = training.make_optimizer(EXPERIMENT, network)
     if compiled:
         network = torch.compile(network)
     digits, progress = data.load("train")[:IMAGES], Progress("", 1, 1, quiet=True)
-    return training.reproducible()(lambda: training.train_epoch(network, optimizer, digits, EXPERIMENT, [], progress))
+
+    def one_pass():
+        torch.set_num_threads(threads or os.cpu_count())
+        training.train_epoch(network, optimizer, digits, EXPERIMENT, [], progress)
+
+    return one_pass
+
+
+def with_usual_network():
+    return tensor_loop(usual.network(EXPERIMENT))
+
+
+def with_our_dropout():
+    return tensor_loop(build(EXPERIMENT))
+
+
+def with_our_layout():
+    return tensor_loop(training.make_network(EXPERIMENT, CPU))
+
+
+def our_loop():
+    return tensor_loop(training.make_network(EXPERIMENT, CPU), threads=1)
+
+
+def our_loop_compiled():
+    return tensor_loop(training.make_network(EXPERIMENT, CPU), threads=1, compiled=True)
 
 
 def convolutions_alone():
@@ -74,12 +101,16 @@ def convolutions_alone():
     return training.reproducible()(one_pass)
 
 
+# One change at a time, from the usual loop to ours; then what was tried beyond, and the floor.
 WAYS = {
-    "the usual loop": (usual_loop, 0),
-    "the usual loop, 2 workers": (usual_loop, 2),
-    "ours": (our_loop,),
-    "ours, compiled": (our_loop, True),
-    FLOOR: (convolutions_alone,),
+    "the usual loop": partial(usual_loop, 0),
+    "the usual loop, 2 workers": partial(usual_loop, 2),
+    "images as tensors, turned in batches": with_usual_network,
+    "and dropout from fewer draws": with_our_dropout,
+    "and channels last in memory": with_our_layout,
+    OURS: our_loop,
+    f"{OURS}, compiled": our_loop_compiled,
+    FLOOR: convolutions_alone,
 }
 
 
@@ -90,13 +121,13 @@ def throughput():
     """
     with contextlib.ExitStack() as stack:
         processes = {way: stack.enter_context(_process()) for way in [*WAYS, TWO]}
-        first = {way: processes[way].submit(_prepare, *WAYS.get(way, WAYS["ours"])).result() for way in processes}
+        first = {way: processes[way].submit(_prepare, WAYS.get(way, our_loop)).result() for way in processes}
         seconds = {way: [] for way in processes}
         for _ in range(ROUNDS):
             for way in WAYS:
                 seconds[way].append(processes[way].submit(_timed_pass).result())
             start = time.perf_counter()
-            for pair in [processes[way].submit(_timed_pass) for way in ("ours", TWO)]:
+            for pair in [processes[way].submit(_timed_pass) for way in (OURS, TWO)]:
                 pair.result()
             seconds[TWO].append(time.perf_counter() - start)
         memory = {way: processes[way].submit(training.peak_memory).result() for way in WAYS}
@@ -116,11 +147,11 @@ def _process():
     return ProcessPoolExecutor(1, get_context("spawn"))
 
 
-def _prepare(way, *arguments):
+def _prepare(way):
     """In a process: prepare a pass and make it once; returns the seconds that this took."""
     global _pass
     start = time.perf_counter()
-    _pass = way(*arguments)
+    _pass = way()
     _pass()
     return time.perf_counter() - start
 

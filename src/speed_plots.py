@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from src.plots import BLUE, GREEN, ORANGE, PURPLE, STYLE, TARGET_LINE, detached
-from src.speed import TWO, line_fit, per_run, power_fit
+from src.plots import BLUE, GREEN, ORANGE, PURPLE, SKY, STYLE, TARGET_LINE, detached
+from src.speed import FLOOR, TWO, line_fit, per_run, power_fit
 
 
 def throughput(measured):
@@ -18,7 +18,7 @@ def throughput(measured):
         for i, way in enumerate(ways):
             images = measured["images"] * (2 if way == TWO else 1)
             slowest, middle, fastest = (images / f(measured["seconds"][way]) for f in (max, median, min))
-            colour = ORANGE if "usual" in way else BLUE if "ours" in way else "lightgray"
+            colour = "lightgray" if way == FLOOR else ORANGE if "usual" in way else BLUE if "ours" in way else SKY
             ax.barh(i, middle, xerr=[[middle - slowest], [fastest - middle]], color=colour, capsize=3)
             ax.annotate(
                 f"{middle:,.0f}", (fastest, i), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9

@@ -29,7 +29,7 @@ def test_ratios_are_taken_to_the_better_of_the_usual_ways(throughput):
     lines = speed.throughput(throughput).split("\n")
     rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ") for line in lines if line.startswith("| ")}
     assert rows["the usual loop, 2 workers"][3] == "1.00" and rows["the usual loop"][3] == "0.89"
-    assert rows["ours"][1:7] == ["2.00 (1.90 to 2.10)", "6,000", "4.00", "50 %", "3.0", "900"]
+    assert rows[bench.OURS][1:7] == ["2.00 (1.90 to 2.10)", "6,000", "4.00", "50 %", "3.0", "900"]
     assert rows[bench.TWO][2:4] == ["9,600", "6.40"]  # 24,000 images in 2.5 seconds
     assert "25 % is the network's forward pass, 50 % its backward pass and 25 % the rest" in lines[-1]
 
