@@ -6,10 +6,10 @@ EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-leve
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report lab lint colab clean
+.PHONY: help run $(MODELS) test report bench bench-accuracy bench-growth lab lint colab clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
@@ -34,6 +34,15 @@ report: $(VENV)/installed  ## write README tables, figures and the notebooks tha
 	$(EXECUTE) notebooks/Evidence.ipynb
 	$(EXECUTE) notebooks/Published.ipynb
 
+bench: $(VENV)/installed  ## time our loop beside the usual one (5 minutes, on an idle machine)
+	$(BIN)/python -m src bench
+
+bench-accuracy: $(VENV)/installed  ## time both until they reach 99.0 to 99.4 % (40 minutes)
+	$(BIN)/python -m src bench accuracy
+
+bench-growth: $(VENV)/installed  ## time against images, width, seeds and jobs
+	$(BIN)/python -m src bench growth
+
 lab: $(VENV)/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
@@ -41,7 +50,16 @@ lint: $(VENV)/installed  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-colab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
+cobench: $(VENV)/installed  ## time our loop beside the usual one (5 minutes, on an idle machine)
+	$(BIN)/python -m src bench
+
+bench-accuracy: $(VENV)/installed  ## time both until they reach 99.0 to 99.4 % (40 minutes)
+	$(BIN)/python -m src bench accuracy
+
+bench-growth: $(VENV)/installed  ## time against images, width, seeds and jobs
+	$(BIN)/python -m src bench growth
+
+lab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
 	$(BIN)/python -m src colab $(REPO)
 
 clean:  ## remove what can be made again: environment, data, caches

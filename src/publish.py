@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from functools import partial
 from pathlib import Path
 
-from src import InputError, comparison, files, plots, records, report
+from src import InputError, comparison, files, plots, records, report, speed, speed_plots
 from src.catalogue import EVIDENCE, EXPERIMENTS, GROUPS
 from src.experiments import CHOICES, LADDER, MODEL4, SERIES
 from src.progress import row
@@ -19,12 +20,12 @@ def publish(root=ROOT, results=records.RESULTS):
 
     Raises InputError for a bad record, for an experiment without records and for a README without its markers.
     """
-    found, tried = evidence(results), trials(results)
+    found, tried, timed = evidence(results), trials(results), timings(results)
     readme = root / "README.md"
     content = _read(readme)
-    for name, block in blocks(found, tried).items():
+    for name, block in (blocks(found, tried) | timing_blocks(timed)).items():
         content = _marked(name, content).sub(lambda match, block=block: match[1] + block + match[3], content)
-    drawn = figures(found)
+    drawn = figures(found) | timing_figures(timed)
     for name, (draw, source) in drawn.items():
         plots.save(draw(), name, source)
     files.write(readme, content.encode())
@@ -36,10 +37,10 @@ def check(root=ROOT, results=records.RESULTS):
 
     Raises InputError that names the first line, figure or notebook that does not.
     """
-    found, tried = evidence(results), trials(results)
+    found, tried, timed = evidence(results), trials(results), timings(results)
     readme = root / "README.md"
     content = _read(readme)
-    for name, block in blocks(found, tried).items():
+    for name, block in (blocks(found, tried) | timing_blocks(timed)).items():
         match = _marked(name, content).search(content)
         first = content[: match.start(2)].count("\n") + 1
         there, due = match[2].split("\n"), block.split("\n")
@@ -49,7 +50,7 @@ def check(root=ROOT, results=records.RESULTS):
                 raise InputError(
                     f"README.md, line {first + i}, says '{says}', but the records say '{records_say}'; run make report."
                 )
-    for name, (_, source) in figures(found).items():
+    for name, (_, source) in (figures(found) | timing_figures(timed)).items():
         if plots.source_of(name) != source:
             raise InputError(f"images/{name} was not drawn from these records; run make report.")
     _check_notebooks(root / "notebooks", found, tried)
@@ -87,6 +88,11 @@ def _complete(results, needed, split):
     return {name: recorded[name] for name in needed}
 
 
+def timings(results):
+    """What was timed: name -> JSON values. Raises InputError for a file that is not there or damaged."""
+    return {name: speed.load(Path(results) / "bench", name) for name in speed.BLOCKS}
+
+
 def blocks(found, tried):
     """The generated blocks of the README: name of the marker -> Markdown."""
     return {
@@ -118,6 +124,17 @@ def published_statements(found, tried):
     }
 
 
+def timing_blocks(timed):
+    """The README's generated blocks on speed: name of the marker -> Markdown."""
+    return {name: block(timed[name]) for name, block in speed.BLOCKS.items()}
+
+
+def timing_figures(timed):
+    """The figures drawn from timings: file name -> (function that draws it, what it is drawn from)."""
+    draw = {"throughput": speed_plots.throughput, "accuracy": speed_plots.to_accuracy, "growth": speed_plots.growth}
+    return {f"speed-{name}.png": (partial(draw[name], timed[name]), _hash(timed[name])) for name in timed}
+
+
 def figures(found):
     """The figures drawn from records: file name -> (function that draws it, what it is drawn from)."""
     steps = {step.name: found[step.name] for step in LADDER}
@@ -145,6 +162,10 @@ def _source(found):
     numbers = [
         (name, record.seed, record.parameters, record.history) for name, there in found.items() for record in there
     ]
+    return _hash(numbers)
+
+
+def _hash(numbers):
     return hashlib.sha256(repr(numbers).encode()).hexdigest()[:16]
 
 
