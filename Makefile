@@ -50,16 +50,7 @@ lint: $(VENV)/installed  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-cobench: $(VENV)/installed  ## time our loop beside the usual one (5 minutes, on an idle machine)
-	$(BIN)/python -m src bench
-
-bench-accuracy: $(VENV)/installed  ## time both until they reach 99.0 to 99.4 % (40 minutes)
-	$(BIN)/python -m src bench accuracy
-
-bench-growth: $(VENV)/installed  ## time against images, width, seeds and jobs
-	$(BIN)/python -m src bench growth
-
-lab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
+colab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
 	$(BIN)/python -m src colab $(REPO)
 
 clean:  ## remove what can be made again: environment, data, caches
