@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
@@ -240,8 +241,10 @@ def _draw(ax, point, x):
         ax.plot([x, x], [heights[0] if heights else mean, mean], color=colour, linewidth=1, alpha=0.5, zorder=1)
         heights.append(mean)
     if heights:
-        place = dict(xytext=(0, 7), textcoords="offset points", ha="center")
-        ax.annotate(point.name, (x, max(heights)), **place, fontsize=9, color=colour, fontweight="bold")
+        place = dict(xytext=(0, 8), textcoords="offset points", ha="center")
+        halo = [withStroke(linewidth=2.5, foreground="white")]
+        style = dict(fontsize=9, color=colour, fontweight="bold", path_effects=halo)
+        ax.annotate(point.name, (x, max(heights)), **place, **style)
 
 
 def _legend(ax):
