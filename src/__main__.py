@@ -64,7 +64,7 @@ def main(arguments=None):
 def list_experiments(options):
     from src.catalogue import EXPERIMENTS, find
     from src.comparison import counted
-    from src.experiments import techniques
+    from src.experiments import recipe, techniques
     from src.model import build, count_parameters, receptive_field
     from src.published import STEPS
 
@@ -75,6 +75,7 @@ def list_experiments(options):
         print(f"  parameters       {counted(step) if step else f'{count_parameters(build(experiment)):,}'}")
         print(f"  receptive field  {receptive_field(experiment.layer_line)}")
         print(f"  techniques       {techniques(experiment)}")
+        print(f"  recipe           {', '.join(recipe(experiment))}")
         if step:
             test = "not given" if step.test is None else f"{step.test} %"
             print(f"  published        {step.parameters:,} parameters, train {step.train} %, test {test}: {step.adds}")

@@ -50,8 +50,8 @@ def affine(images, angle, shift_x, shift_y, scale):
 def cut_out(images, row, column, side):
     """Wipe out one square of side x side pixels in each image, as far as it lies inside (arXiv:1708.04552).
 
-    images: (N, C, H, W) float; row, column: (N,) integers, the pixel that side // 2 pixels of the
-    square come before. Returns (N, C, H, W), zero inside the squares.
+    images: (N, C, H, W) float; row, column: (N,) integers, the centre; for an even side, the
+    pixel right of it and below. Returns (N, C, H, W), zero inside the squares.
     """
     height, width = images.shape[-2:]
     rows = torch.arange(height, device=images.device) - (row - side // 2)[:, None]

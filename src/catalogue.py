@@ -34,6 +34,6 @@ def find(names):
     for name in names:
         if name not in EXPERIMENTS and name not in GROUPS:
             raise InputError(f"no experiment '{name}'; choose from {', '.join([*EXPERIMENTS, *GROUPS])}.")
-        for experiment in GROUPS.get(name) or [EXPERIMENTS[name]]:
+        for experiment in GROUPS[name] if name in GROUPS else [EXPERIMENTS[name]]:
             found[experiment.name] = experiment
     return list(found.values())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from src.experiments import SERIES
+from src.experiments import SERIES, changes
 from src.model import build, count_parameters, count_running_statistics
 from src.report import differences, interval, values
 from src.statistics import effect, mean_interval
@@ -46,8 +46,15 @@ def counted(step):
 
 def results(steps, found):
     """A row per Step: what its log reported, and what came out by the log's statistic and honestly."""
-    header = ["step", "parameters", "test %, reported", "ours, best epoch of the best seed", "ours, mean", "seeds"]
-    header += ["train %, reported", "ours, mean", "beside the log"]
+    header = [
+        "step",
+        "parameters",
+        "test % reported",
+        "test % here, best epoch of the best seed",
+        "test % here",
+        "seeds",
+    ]
+    header += ["train % reported", "train % here", "beside the log"]
     rows = [header]
     for name, step in steps.items():
         records = found[name]
@@ -78,12 +85,12 @@ def _beside(step, best, train):
     away = round(train - step.train, 2)
     words = [f"test {short:.2f} short"] if short > 0 else []
     words += [f"train {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
-    return ", ".join(words) or "reached"
+    return ", ".join(words) or ("reached" if step.test is not None else "train reached")
 
 
 def claims(steps, found):
-    """A row per Step of one log: the change that it claimed, and the change seed by seed."""
-    rows = [["step", "adds", "claimed", "came out", "is it there?"]]
+    """A row per Step of one log: what it adds, the change that it claimed, and the change seed by seed."""
+    rows = [["step", "the log adds", "what changes here", "claimed", "came out", "is it there?"]]
     before = None
     for name, step in steps.items():
         claimed, paired = None, []
@@ -95,6 +102,7 @@ def claims(steps, found):
             [
                 name,
                 step.adds,
+                "; ".join(changes(before.experiment, step.experiment)) if before else "",
                 "" if claimed is None else f"{claimed:+.2f}",
                 interval(paired, signed=True) if paired else "",
                 _verdict(claimed, paired) if paired else "",

@@ -45,7 +45,7 @@ class Experiment:
     bias: str = "unless normalized"  # which convolutions carry one: also "all" or "none"
     batch_normalization: str = "none"  # after which convolutions: also "all", "hidden" or "3x3"
     activation_first: bool = False  # ReLU before the normalization, not after it
-    dropout: float = 0.0  # probability that a channel of an image is zeroed
+    dropout: float = 0.0  # spatial: probability that a channel of an image is zeroed
     activation_dropout: float = 0.0  # probability that a single activation is zeroed
     dropout_after: str = "hidden"  # convolutions that either dropout follows: also "3x3"
     augmentation: Augmentation | None = None
@@ -145,6 +145,18 @@ def changes(before, after):
         f"{field.name.replace('_', ' ')}: {getattr(before, field.name)} → {getattr(after, field.name)}"
         for field in dataclasses.fields(Experiment)
         if field.name not in ("name", "target") and getattr(before, field.name) != getattr(after, field.name)
+    ]
+
+
+def recipe(experiment):
+    """How an experiment is trained, as text: optimizer, schedule and what else is neither a technique nor a default."""
+    elsewhere = ["name", "target", "layer_line", "keep_best", "augmentation"]
+    elsewhere += ["batch_normalization", "dropout", "activation_dropout"]
+    return [
+        f"{field.name.replace('_', ' ')} {getattr(experiment, field.name)}"
+        for field in dataclasses.fields(Experiment)
+        if field.name not in elsewhere
+        and (field.name == "optimizer" or getattr(experiment, field.name) != field.default)
     ]
 
 

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from src import InputError
@@ -158,7 +159,9 @@ class ActivationDropout(nn.Module):
         """maps: (N, C, H, W) float, dense in memory in whatever layout; the same comes back."""
         if not self.training:
             return maps
-        draws = torch.empty(-(-maps.numel() // 4), dtype=torch.int64, device=maps.device).random_(-(2**63), None)
+        if maps.device.type != "cpu":
+            return F.dropout(maps, self.probability)
+        draws = torch.empty(-(-maps.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         bits = draws.view(torch.int16)[: maps.numel()].as_strided(maps.shape, maps.stride())
         kept = bits >= round(self.probability * 2**16) - 2**15
         return maps * kept.to(maps.dtype).mul_(1 / (1 - self.probability))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 
@@ -195,6 +196,7 @@ def accuracies(found, title):
     return detached(figure)
 
 
+TOP = 99.65  # percent, of the picture of all steps
 LOGS = {"A": (ORANGE, "o"), "B": (SKY, "s"), "C": (GREEN, "^"), "D": (VERMILION, "D"), "E": (PURPLE, "v")}
 
 
@@ -218,7 +220,8 @@ def comparison(points, goal=0.994):
             ax.set_xlabel("parameters")
         axes[0].set_yscale("function", functions=(lambda y: -np.log(100 - y), lambda y: 100 - np.exp(-y)))
         axes[0].set_yticks([98.4, 98.6, 98.8, 99, 99.1, 99.2, 99.3, 99.4, 99.5, 99.6])
-        axes[0].set(ylabel="test accuracy (%), errors on a log scale", ylim=(98.3, 99.63))
+        marks = [y for point in points for y in (point.reported, point.measured and point.measured[0]) if y is not None]
+        axes[0].set(ylabel="test accuracy (%), errors on a log scale", ylim=(min(marks) - 0.1, TOP))
         axes[0].legend(handles=_legend(axes[0]), loc="upper right", fontsize=9)
         figure.suptitle("What do published steps reach, and with how many parameters?")
     return detached(figure)
@@ -234,12 +237,14 @@ def _draw(ax, point, x):
         heights.append(point.reported)
     if point.measured:
         mean, half_width = point.measured
-        ax.errorbar(x, mean, yerr=half_width, **look, capsize=3)
+        ax.errorbar(x, mean, yerr=[[half_width], [min(half_width, TOP - mean)]], **look, capsize=3)
         ax.plot([x, x], [heights[0] if heights else mean, mean], color=colour, linewidth=1, alpha=0.5, zorder=1)
-        heights.append(mean if math.isnan(half_width) else mean + half_width)
+        heights.append(mean)
     if heights:
-        place = dict(xytext=(0, 7), textcoords="offset points", ha="center")
-        ax.annotate(point.name, (x, max(heights)), **place, fontsize=9, color=colour, fontweight="bold")
+        place = dict(xytext=(0, 8), textcoords="offset points", ha="center")
+        halo = [withStroke(linewidth=2.5, foreground="white")]
+        style = dict(fontsize=9, color=colour, fontweight="bold", path_effects=halo)
+        ax.annotate(point.name, (x, max(heights)), **place, **style)
 
 
 def _legend(ax):

@@ -79,11 +79,12 @@ def trials(results):
 def _complete(results, needed, split):
     """The records of the experiments in needed, a dict from name to the number of seeds that there must be."""
     recorded = records.load_all(results, EXPERIMENTS, split)
-    for name, seeds in needed.items():
-        if not set(range(seeds)) <= {record.seed for record in recorded[name]}:
+    for seeds in sorted(set(needed.values())):
+        names = [name for name, least in needed.items() if least == seeds]
+        if lacking := [name for name in names if not set(range(seeds)) <= {record.seed for record in recorded[name]}]:
             raise InputError(
-                f"{results} lacks {split} records of {name}; make them with: "
-                f"python -m src run {name} --seeds 0-{seeds - 1} --split {split} --jobs 2"
+                f"{results} lacks {split} records of {', '.join(lacking)}; make them with: "
+                f"python -m src run {' '.join(lacking)} --seeds 0-{seeds - 1} --split {split} --jobs 2"
             )
     return {name: recorded[name] for name in needed}
 
@@ -142,10 +143,6 @@ def figures(found):
     series = {name: found[name] for name in SERIES}
     drawn = {
         "series.png": (lambda: plots.series(series), series),
-        "published.png": (
-            lambda: plots.comparison(comparison.points(STEPS, found)),
-            series | {name: found[name] for name in STEPS},
-        ),
         "seeds.png": (lambda: plots.seeds(found[MODEL4.name]), {MODEL4.name: found[MODEL4.name]}),
         "ladder.png": (lambda: plots.accuracies(steps, "What does each step of the ladder add?"), steps),
         "leave-one-out.png": (
@@ -154,7 +151,10 @@ def figures(found):
         ),
         **{f"{name}.png": (lambda name=name: plots.history(found[name]), {name: found[name]}) for name in SERIES},
     }
-    return {name: (draw, _source(numbers)) for name, (draw, numbers) in drawn.items()}
+    points = comparison.points(STEPS, found)
+    return {name: (draw, _source(numbers)) for name, (draw, numbers) in drawn.items()} | {
+        "published.png": (lambda: plots.comparison(points), _hash(points))
+    }
 
 
 def _source(found):

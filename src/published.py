@@ -1,7 +1,7 @@
 """Five public experiment logs as data: each step's network and recipe, and what its log reported.
 
-What a log says of a recipe is used here; where it is silent, the recipe was chosen on the
-validation split (PUBLISHED_CHOICES). A nineteenth step is one more entry of STEPS.
+What a log says of a recipe is used here. Where it is silent, PUBLISHED_CHOICES are what was compared
+on the validation split; the rest was set by hand. A nineteenth step is one more entry of STEPS.
 """
 
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from src.experiments import Experiment
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a log. Accuracies in percent, of the best epoch of one run, on the 10,000 test images."""
+    """One step of a log: what it is here, and what the log reported, of the best epoch of one run."""
 
     experiment: Experiment
     parameters: int  # as reported; Keras adds the running statistics of batch normalization
-    train: float
-    test: float | None  # None: not given
+    train: float  # accuracy while learning, in percent
+    test: float | None  # accuracy on the 10,000 test images, in percent; None: not given
     adds: str  # what the step adds to the one before
 
     @property
@@ -176,27 +176,29 @@ E4 = replace(
     epochs=32,
 )
 
-_STEPS = [
-    Step(A1, 8_930, 99.76, 99.18, "set-up, batch normalization"),
-    Step(A2, 11_146, 99.32, 99.08, "global average pooling, dropout, more channels"),
-    Step(A3, 7_892, 98.87, 99.45, "pooling moved to receptive field 5, image augmentation, learning rate"),
-    Step(B1, 19_552, 99.07, 98.99, "a plain network under 20,000 parameters"),
-    Step(B2, 9_032, 98.98, 98.85, "under 10,000 parameters"),
-    Step(B3, 9_192, 99.19, 99.29, "batch normalization, dropout"),
-    Step(B4, 9_752, 98.86, 99.39, "rotation, a learning rate that falls in steps"),
-    Step(C1, 147_658, 99.81, 99.14, "a capable architecture"),
-    Step(C2, 8_952, 99.35, 99.38, "fewer channels, global average pooling, batch normalization"),
-    Step(C3, 8_952, 99.14, 99.41, "dropout, image augmentation"),
-    Step(C4, 8_952, 99.22, 99.47, "learning-rate schedule"),
-    Step(D1, 28_624, 98.00, 98.47, "set-up, rotation"),
-    Step(D2, 7_344, 99.17, 99.22, "under 8,000 parameters, more layers, batch normalization, dropout"),
-    Step(D3, 7_872, 99.23, 99.50, "cutout, dropout on all layers, Adam, a learning rate that falls in steps"),
-    Step(E1, 1_595_316, 99.93, None, "a vanilla network, channels doubling"),
-    Step(E2, 12_490, 99.71, None, "fewer kernels, a transition in the middle without pooling"),
-    Step(E3, 12_874, 99.74, 99.28, "batch normalization, learning rate, the epoch best on validation"),
-    Step(E4, 12_874, 99.45, 99.45, "dropout after every 3x3, learning rate lowered on a plateau, larger batches"),
-]
-STEPS = {step.experiment.name: step for step in _STEPS}
+STEPS = {
+    step.experiment.name: step
+    for step in [
+        Step(A1, 8_930, 99.76, 99.18, "set-up, batch normalization"),
+        Step(A2, 11_146, 99.32, 99.08, "global average pooling, dropout, more channels"),
+        Step(A3, 7_892, 98.87, 99.45, "pooling moved to receptive field 5, image augmentation, learning rate"),
+        Step(B1, 19_552, 99.07, 98.99, "a plain network under 20,000 parameters"),
+        Step(B2, 9_032, 98.98, 98.85, "under 10,000 parameters"),
+        Step(B3, 9_192, 99.19, 99.29, "batch normalization, dropout"),
+        Step(B4, 9_752, 98.86, 99.39, "rotation, a learning rate that falls in steps"),
+        Step(C1, 147_658, 99.81, 99.14, "a capable architecture"),
+        Step(C2, 8_952, 99.35, 99.38, "fewer channels, global average pooling, batch normalization"),
+        Step(C3, 8_952, 99.14, 99.41, "dropout, image augmentation"),
+        Step(C4, 8_952, 99.22, 99.47, "learning-rate schedule"),
+        Step(D1, 28_624, 98.00, 98.47, "set-up, rotation"),
+        Step(D2, 7_344, 99.17, 99.22, "under 8,000 parameters, more layers, batch normalization, dropout"),
+        Step(D3, 7_872, 99.23, 99.50, "cutout, dropout on all layers, Adam, a learning rate that falls in steps"),
+        Step(E1, 1_595_316, 99.93, None, "a vanilla network, channels doubling"),
+        Step(E2, 12_490, 99.71, None, "fewer kernels, a transition in the middle without pooling"),
+        Step(E3, 12_874, 99.74, 99.28, "batch normalization, learning rate, the epoch best on validation"),
+        Step(E4, 12_874, 99.45, 99.45, "dropout after every 3x3, learning rate lowered on a plateau, larger batches"),
+    ]
+}
 
 
 def of_log(steps, log):

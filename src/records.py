@@ -43,7 +43,7 @@ class Record:
     def final(self):
         """The epoch whose network the run ends with: the last, or the best on held-out images if that is kept."""
         if self.definition.get("keep_best"):
-            return max(self.history, key=lambda epoch: epoch.validation_accuracy)
+            return max(self.history, key=lambda epoch: epoch.held_out_accuracy)
         return self.history[-1]
 
     @property

@@ -42,7 +42,7 @@ class Epoch:
     learning_rate: float  # of the last step
     seconds: float  # training and evaluation, by the clock
     cpu_seconds: float  # the same, by all threads of the process
-    validation_accuracy: float | None = None  # on the images held out to choose the epoch that is kept
+    held_out_accuracy: float | None = None  # on the images held out to choose the epoch that is kept
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
     seed: int; the same seed on the same machine gives the same history, bit for bit.
     device: "auto" (CUDA, then MPS, then CPU), "cuda", "mps" or "cpu".
     split: "test" trains on all 60,000 training images; "validation" on 55,000, and evaluates on the other 5,000.
+    An experiment that keeps the best epoch trains on eleven twelfths of these, and chooses on the last.
     checkpoint: a file that is rewritten after each epoch; if it holds this run, the run goes on from
     there and ends with the history that it would have had without the interruption, bit for bit.
     quiet: print nothing, not even a progress bar.
@@ -110,15 +111,15 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
             start, cpu_start = time.perf_counter(), time.process_time()
             train_loss, train_accuracy = train_epoch(network, optimizer, train_digits, experiment, history, progress)
             test_loss, test_accuracy = evaluate(predict(network, test_digits.images), test_digits.labels)
-            validation_accuracy = None
+            held_out_accuracy = None
             if held_out:
-                _, validation_accuracy = evaluate(predict(network, held_out.images), held_out.labels)
-                if all(validation_accuracy > line.validation_accuracy for line in history):
+                _, held_out_accuracy = evaluate(predict(network, held_out.images), held_out.labels)
+                if all(held_out_accuracy > line.held_out_accuracy for line in history):
                     kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             rate = optimizer.param_groups[0]["lr"]
             seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
             numbers = [train_loss, train_accuracy, test_loss, test_accuracy, rate, seconds, cpu_seconds]
-            history.append(Epoch(epoch + 1, *numbers, validation_accuracy))
+            history.append(Epoch(epoch + 1, *numbers, held_out_accuracy))
             if checkpoint:
                 lines = [list(dataclasses.astuple(line)) for line in history]
                 checkpoints.save(checkpoint, identity, network, optimizer, lines, kept, device)
@@ -178,7 +179,7 @@ def train_epoch(network, optimizer, digits, experiment, history, progress):
     network.train()
     replicas = [network, *(_sharing_parameters(network) for _ in range(experiment.shards - 1))]
     epoch = len(history)
-    accuracies = [line.validation_accuracy if experiment.keep_best else line.train_accuracy for line in history]
+    accuracies = [line.held_out_accuracy if experiment.keep_best else line.train_accuracy for line in history]
     order = torch.randperm(len(digits), device=digits.images.device)
     batches = order.split(experiment.batch_size)
     # Sums stay on the device, so that a GPU need not wait for the host after each batch.
@@ -233,7 +234,8 @@ def learning_rate(experiment, done, accuracies=()):
     "one-cycle" climbs linearly from a 25th of it and then falls to zero along a cosine
     (Smith and Topin, arXiv:1708.07120).
     "step" multiplies it by gamma every step_size epochs.
-    "plateau" multiplies it by gamma whenever patience epochs have gone by without a better accuracy.
+    "plateau" multiplies it by gamma whenever patience epochs have gone by without a better accuracy,
+    counted as Keras does; PyTorch's scheduler waits an epoch longer.
     Raises InputError for an unknown schedule and for one whose settings are missing.
     """
     peak, climb = experiment.learning_rate, experiment.warm_up
@@ -243,9 +245,9 @@ def learning_rate(experiment, done, accuracies=()):
         if done < climb:
             return peak * (0.04 + 0.96 * done / climb)
         return peak * (1 + math.cos(math.pi * (done - climb) / (1 - climb))) / 2
-    if experiment.schedule == "step" and experiment.step_size >= 1:
+    if experiment.schedule == "step" and experiment.step_size >= 1 and experiment.gamma != 1:
         return peak * experiment.gamma ** (int(done * experiment.epochs) // experiment.step_size)
-    if experiment.schedule == "plateau" and experiment.patience >= 1:
+    if experiment.schedule == "plateau" and experiment.patience >= 1 and experiment.gamma != 1:
         best, waited, lowered = 0.0, 0, 0
         for accuracy in accuracies:
             waited = 0 if accuracy > best else waited + 1
@@ -255,7 +257,8 @@ def learning_rate(experiment, done, accuracies=()):
         return peak * experiment.gamma**lowered
     raise InputError(
         f"{experiment.name}: unknown schedule '{experiment.schedule}', or one without its settings; use 'constant', "
-        "'one-cycle', 'step' with a step_size of at least 1 epoch, or 'plateau' with a patience of at least 1 epoch."
+        "'one-cycle', 'step' with a gamma and a step_size of at least 1 epoch, or 'plateau' with a gamma and a "
+        "patience of at least 1 epoch."
     )
 
 

@@ -18,11 +18,11 @@ def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
     assert "14,190" in output
 
 
-def test_list_published_shows_the_eighteen_steps_with_the_counts_that_their_logs_report(capsys):
+def test_list_published_shows_all_steps_with_the_counts_that_their_logs_report(capsys):
     assert main(["list", "published"]) == 0
     output = capsys.readouterr().out
     counts = re.findall(r"^  parameters       (.*)$", output, re.MULTILINE)
-    assert len(counts) == 18
+    assert len(counts) == len(STEPS) >= 18
     for step, count in zip(STEPS.values(), counts, strict=True):
         assert sum(int(number.replace(",", "")) for number in re.findall(r"[\d,]+", count)) == step.parameters
     assert main(["list", "A3", "Model1"]) == 0

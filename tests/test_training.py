@@ -52,7 +52,8 @@ class Killed(Exception):
     "technique",
     [
         dict(),
-        dict(keep_best=True, schedule="plateau", patience=1, gamma=0.5, augmentation=Augmentation(cutout=5)),
+        dict(keep_best=True, schedule="step", step_size=1, gamma=100.0),  # nothing is better than the first epoch
+        dict(schedule="plateau", patience=1, gamma=0.5, augmentation=Augmentation(cutout=5)),
         dict(optimizer="SGD", momentum=0.9, schedule="step", step_size=1, gamma=0.5),
     ],
 )
@@ -60,6 +61,9 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(few_digits, monkeypa
     experiment = replace(SHORT, dropout=0.1, activation_dropout=0.1, **technique)
     checkpoint = tmp_path / "run.checkpoint"
     whole = train(experiment, seed=5)
+    if experiment.keep_best:
+        accuracies = [epoch.held_out_accuracy for epoch in whole.history]
+        assert accuracies.index(max(accuracies)) == 0
 
     def killed_after(network, optimizer, digits, experiment, history, progress):
         if len(history) == finished:
@@ -135,34 +139,36 @@ def test_a_plateau_watches_held_out_images_if_there_are_any_and_else_the_accurac
     monkeypatch.setattr(
         training, "learning_rate", lambda experiment, done, accuracies=(): watched.append(accuracies) or 0.01
     )
-    for keep_best, quantity in [(True, "validation_accuracy"), (False, "train_accuracy")]:
-        run = train(replace(SHORT, schedule="plateau", patience=1, keep_best=keep_best), seed=0)
+    for keep_best, quantity in [(True, "held_out_accuracy"), (False, "train_accuracy")]:
+        run = train(replace(SHORT, schedule="plateau", patience=1, gamma=0.5, keep_best=keep_best), seed=0)
         assert watched[-1] == [getattr(epoch, quantity) for epoch in run.history[:-1]]
 
 
 def test_the_kept_network_is_that_of_the_epoch_best_on_images_that_were_held_out(few_digits):
     ruinous_end = dict(schedule="step", step_size=3, gamma=1e6, epochs=4)
     run = train(replace(SHORT, keep_best=True, **ruinous_end), seed=0)
-    accuracies = [epoch.validation_accuracy for epoch in run.history]
+    accuracies = [epoch.held_out_accuracy for epoch in run.history]
     best = run.history[accuracies.index(max(accuracies))]
     assert best is not run.history[-1]  # else this test says nothing
     held_out = data.load("train")[550:]
-    assert evaluate(predict(run.network, held_out.images), held_out.labels)[1] == best.validation_accuracy
+    assert evaluate(predict(run.network, held_out.images), held_out.labels)[1] == best.held_out_accuracy
     assert evaluate(run.logits, data.load("test").labels)[1] == best.test_accuracy
     assert records.of(run).final == best
 
 
 def test_images_held_out_are_not_trained_on(few_digits, monkeypatch):
-    sizes = []
+    seen = []
     train_epoch = training.train_epoch
-    monkeypatch.setattr(
-        training,
-        "train_epoch",
-        lambda net, opt, digits, *rest: sizes.append(len(digits)) or train_epoch(net, opt, digits, *rest),
-    )
+
+    def watched(network, optimizer, digits, *others):
+        seen.append(digits.images)
+        return train_epoch(network, optimizer, digits, *others)
+
+    monkeypatch.setattr(training, "train_epoch", watched)
     train(replace(SHORT, epochs=1, keep_best=True), seed=0)
     train(replace(SHORT, epochs=1), seed=0)
-    assert sizes == [550, 600]
+    images = data.load("train").images
+    assert torch.equal(seen[0], images[:550]) and torch.equal(seen[1], images)
 
 
 def test_shards_side_by_side_give_the_same_history_every_time(few_digits):
@@ -225,8 +231,10 @@ def test_a_published_step_trains_with_everything_that_it_needs(few_digits):
     [
         (dict(shards=2, dropout=0.1), "in any order"),
         (dict(optimizer="Lion"), "unknown optimizer 'Lion'"),
-        (dict(schedule="step"), "step_size of at least 1"),
-        (dict(schedule="plateau"), "patience of at least 1"),
+        (dict(schedule="step", gamma=0.5), "step_size of at least 1"),
+        (dict(schedule="step", step_size=1), "with a gamma"),
+        (dict(schedule="plateau", gamma=0.5), "patience of at least 1"),
+        (dict(schedule="plateau", patience=1), "with a gamma"),
         (dict(epochs=0), "epochs must be at least 1"),
         (dict(schedule="cosine"), "unknown schedule 'cosine'"),
         (dict(layer_line="8 16 G"), "10 logits"),
