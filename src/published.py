@@ -166,12 +166,14 @@ E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True)
 E4 = replace(
     E3,
     name="E4",
-    activation_dropout=0.05,
+    activation_dropout=0.1,
     dropout_after="3x3",
+    optimizer="AdamW",
+    weight_decay=0.05,
     learning_rate=0.01,
     schedule="plateau",
-    patience=2,
-    gamma=0.5,
+    patience=3,
+    gamma=0.4,
     batch_size=128,
     epochs=32,
 )
@@ -231,6 +233,20 @@ PUBLISHED_CHOICES = {
             learning_rate=0.05,
             **_SGD,
         )
+    ],
+    E3: [replace(E3, name="E3-rate-0.003", learning_rate=0.003)],
+    E4: [
+        replace(E4, name="E4-less-patience", patience=2, gamma=0.3),
+        replace(E4, name="E4-more-patience", patience=4, gamma=0.5),
+        replace(
+            E4,
+            name="E4-Adam",
+            activation_dropout=0.05,
+            optimizer="Adam",
+            weight_decay=0.0,
+            patience=2,
+            gamma=0.5,
+        ),
     ],
     D3: [
         replace(D3, name="D3-less-decay", weight_decay=0.0001, activation_dropout=0.005),
