@@ -160,9 +160,9 @@ E2 = replace(
     layer_line="12 20 t10 P 20 20 t10 12 12 4x10",
     schedule="constant",
     warm_up=0.0,
-    epochs=15,
+    epochs=25,
 )
-E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True)
+E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True, epochs=15)
 E4 = replace(
     E3,
     name="E4",
