@@ -2,6 +2,7 @@
 
 import io
 import math
+from operator import attrgetter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -209,7 +210,9 @@ def comparison(points, goal=0.994):
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(10, 6.4), sharey=True, width_ratios=[5, 1])
         for ax, ticks, least, most in [(axes[0], small, 0, 50_000), (axes[1], large, 50_000, math.inf)]:
-            shown = sorted((point for point in points if least <= point.parameters < most), key=_size)
+            shown = sorted(
+                (point for point in points if least <= point.parameters < most), key=attrgetter("parameters", "name")
+            )
             for point, x in zip(shown, _apart([point.parameters for point in shown]), strict=True):
                 _draw(ax, point, x)
             ax.axhline(100 * goal, **TARGET_LINE)
@@ -259,10 +262,6 @@ def _legend(ax):
             for log, (colour, marker) in LOGS.items()
         ),
     ]
-
-
-def _size(point):
-    return point.parameters, point.name
 
 
 def _apart(sizes, step=0.023):

@@ -7,7 +7,7 @@ on the validation split; the rest was set by hand. A nineteenth step is one more
 from dataclasses import dataclass, replace
 
 from src.augment import Augmentation
-from src.experiments import Experiment
+from src.experiments import MODEL3, ONE_CYCLE, Experiment
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class Step:
         return self.experiment.name[0]
 
 
+SGD = dict(optimizer="SGD", momentum=0.9, weight_decay=0.0)
+
 A1 = Experiment(
     name="A1",
     target=(),
     layer_line="8 16 16 t8 P 8 8 7x10",
     bias="all",
     batch_normalization="hidden",
-    optimizer="SGD",
     learning_rate=0.01,
-    momentum=0.9,
     schedule="constant",
-    weight_decay=0.0,
     batch_size=128,
     epochs=15,
+    **SGD,
 )
 A2 = replace(A1, name="A2", layer_line="10 16 24 t20 P 20 3x10 G", activation_dropout=0.05)
 A3 = replace(
@@ -46,13 +46,11 @@ A3 = replace(
     name="A3",
     layer_line="16 16 t12 P 12 14 16 G t10",
     activation_dropout=0.02,
-    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+    augmentation=MODEL3.augmentation,
     optimizer="AdamW",
     momentum=0.0,
     weight_decay=0.01,
-    learning_rate=0.02,
-    schedule="one-cycle",
-    warm_up=0.2,
+    **ONE_CYCLE,
 )
 
 B1 = Experiment(
@@ -60,13 +58,11 @@ B1 = Experiment(
     target=(),
     layer_line="16 16 32 P 32 10 G t20 t10",
     bias="none",
-    optimizer="SGD",
     learning_rate=0.01,
-    momentum=0.9,
     schedule="constant",
-    weight_decay=0.0,
     batch_size=64,
     epochs=20,
+    **SGD,
 )
 B2 = replace(B1, name="B2", layer_line="8 8 P 16 16 32 G t10")
 B3 = replace(B2, name="B3", batch_normalization="hidden", activation_first=True, activation_dropout=0.1)
@@ -99,13 +95,8 @@ C2 = replace(
     batch_normalization="all",
     learning_rate=0.002,
 )
-C3 = replace(
-    C2,
-    name="C3",
-    activation_dropout=0.01,
-    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
-)
-C4 = replace(C3, name="C4", schedule="one-cycle", learning_rate=0.02, warm_up=0.2)
+C3 = replace(C2, name="C3", activation_dropout=0.01, augmentation=MODEL3.augmentation)
+C4 = replace(C3, name="C4", **ONE_CYCLE)
 
 D1 = replace(
     A1,
@@ -130,7 +121,7 @@ D3 = replace(
     name="D3",
     layer_line="8 8 10 P 10 10 16 20 G t10",
     batch_normalization="all",
-    augmentation=Augmentation(rotation=10, translation=2, scale=0.1, cutout=3),
+    augmentation=replace(MODEL3.augmentation, cutout=3),
     activation_dropout=0.003,
     optimizer="Adam",
     momentum=0.0,
@@ -160,9 +151,9 @@ E2 = replace(
     layer_line="12 20 t10 P 20 20 t10 12 12 4x10",
     schedule="constant",
     warm_up=0.0,
-    epochs=15,
+    epochs=25,
 )
-E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True)
+E3 = replace(E2, name="E3", batch_normalization="3x3", keep_best=True, epochs=15)
 E4 = replace(
     E3,
     name="E4",
@@ -209,19 +200,17 @@ def of_log(steps, log):
 
 
 # What was chosen among where a log is silent, on the validation split: each is a change to the step chosen.
-_SGD = dict(optimizer="SGD", momentum=0.9, weight_decay=0.0)
-_ONE_CYCLE = dict(schedule="one-cycle", warm_up=0.2, step_size=0, gamma=1.0)
 PUBLISHED_CHOICES = {
     A3: [
         replace(A3, name="A3-less-dropout", activation_dropout=0.01),
-        replace(A3, name="A3-SGD", activation_dropout=0.01, learning_rate=0.1, **_SGD),
+        replace(A3, name="A3-SGD", activation_dropout=0.01, learning_rate=0.1, **SGD),
         replace(
             A3,
             name="A3-SGD-less-augmentation",
             activation_dropout=0.05,
             augmentation=Augmentation(rotation=7, translation=1, scale=0.05),
             learning_rate=0.1,
-            **_SGD,
+            **SGD,
         ),
     ],
     C4: [
@@ -231,23 +220,10 @@ PUBLISHED_CHOICES = {
             activation_dropout=0.03,
             augmentation=Augmentation(rotation=7, translation=1),
             learning_rate=0.05,
-            **_SGD,
+            **SGD,
         )
     ],
     E3: [replace(E3, name="E3-rate-0.003", learning_rate=0.003)],
-    E4: [
-        replace(E4, name="E4-less-patience", patience=2, gamma=0.3),
-        replace(E4, name="E4-more-patience", patience=4, gamma=0.5),
-        replace(
-            E4,
-            name="E4-Adam",
-            activation_dropout=0.05,
-            optimizer="Adam",
-            weight_decay=0.0,
-            patience=2,
-            gamma=0.5,
-        ),
-    ],
     D3: [
         replace(D3, name="D3-less-decay", weight_decay=0.0001, activation_dropout=0.005),
         replace(D3, name="D3-more-decay", weight_decay=0.001),
@@ -278,9 +254,11 @@ PUBLISHED_CHOICES = {
             optimizer="AdamW",
             weight_decay=0.01,
             activation_dropout=0.0,
-            augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+            augmentation=MODEL3.augmentation,
             batch_size=128,
-            **_ONE_CYCLE,
+            step_size=0,
+            gamma=1.0,
+            **ONE_CYCLE,
         ),
     ],
 }

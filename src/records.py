@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from src import InputError, data, files
-from src.training import Epoch
+from src.training import Epoch, final_epoch
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"  # the committed evidence
 RUNS = RESULTS.parent / "runs"  # what this clone ran last, in notebooks or with other epochs; not committed
@@ -41,10 +41,8 @@ class Record:
 
     @property
     def final(self):
-        """The epoch whose network the run ends with: the last, or the best on held-out images if that is kept."""
-        if self.definition.get("keep_best"):
-            return max(self.history, key=lambda epoch: epoch.held_out_accuracy)
-        return self.history[-1]
+        """The epoch whose network the run ends with."""
+        return final_epoch(self.history)
 
     @property
     def best_accuracy(self):

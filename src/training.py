@@ -114,12 +114,12 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
             held_out_accuracy = None
             if held_out:
                 _, held_out_accuracy = evaluate(predict(network, held_out.images), held_out.labels)
-                if all(held_out_accuracy > line.held_out_accuracy for line in history):
-                    kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             rate = optimizer.param_groups[0]["lr"]
             seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
             numbers = [train_loss, train_accuracy, test_loss, test_accuracy, rate, seconds, cpu_seconds]
             history.append(Epoch(epoch + 1, *numbers, held_out_accuracy))
+            if held_out and final_epoch(history) is history[-1]:
+                kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             if checkpoint:
                 lines = [list(dataclasses.astuple(line)) for line in history]
                 checkpoints.save(checkpoint, identity, network, optimizer, lines, kept, device)
@@ -138,6 +138,13 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
         logits=predict(network, test_digits.images).cpu(),
         network=network,
     )
+
+
+def final_epoch(history):
+    """The Epoch whose network a run ends with: the last, or the first best one on held-out images if there are any."""
+    if history[-1].held_out_accuracy is None:
+        return history[-1]
+    return max(history, key=lambda epoch: epoch.held_out_accuracy)
 
 
 def check_input(experiment, device, split):

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from src.__main__ import main, parse_seeds
+from src.__main__ import GROUP_NAMES, main, parse_seeds
+from src.catalogue import GROUPS
 from src.data import root
 from src.experiments import SERIES
 from src.published import STEPS
@@ -15,7 +16,11 @@ def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
     output = capsys.readouterr().out
     for experiment in SERIES.values():
         assert experiment.name in output and experiment.layer_line in output
-    assert "14,190" in output
+    assert "14,190" in output and "7,890" in output
+
+
+def test_the_help_names_the_groups_that_there_are():
+    assert GROUP_NAMES.split(", ") == list(GROUPS)
 
 
 def test_list_published_shows_all_steps_with_the_counts_that_their_logs_report(capsys):

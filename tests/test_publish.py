@@ -50,7 +50,8 @@ def test_a_figure_drawn_from_other_records_is_caught(copy):
 
 
 @pytest.mark.parametrize(
-    "name, cell_id, old, new", [("Evidence", "ladder", "99.", "98."), ("Model4", "analysis", "99.", "93.")]
+    "name, cell_id, old, new",
+    [("Evidence", "ladder", "99.", "98."), ("Published", "table", "99.", "98."), ("Model4", "analysis", "99.", "93.")],
 )
 def test_a_number_edited_in_a_notebook_is_caught(copy, name, cell_id, old, new):
     path = copy / "notebooks" / f"{name}.ipynb"
