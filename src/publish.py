@@ -6,7 +6,7 @@ from pathlib import Path
 
 from src import InputError, comparison, files, plots, records, report
 from src.catalogue import EVIDENCE, EXPERIMENTS, GROUPS
-from src.experiments import CHOICES, LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES
+from src.experiments import CHOICES, LADDER, MODEL4, SERIES
 from src.progress import row
 from src.published import PUBLISHED_CHOICES, STEPS, of_log
 
@@ -122,8 +122,7 @@ def published_statements(found, tried):
 def figures(found):
     """The figures drawn from records: file name -> (function that draws it, what it is drawn from)."""
     steps = {step.name: found[step.name] for step in LADDER}
-    others = {other.name: found[other.name] for other in [MODEL4, *LEAVE_ONE_OUT]}
-    others["Model4 with dropout"] = found[SCHEDULED.name]
+    others = {other.name: found[other.name] for other in [MODEL4, *GROUPS["leave-one-out"]]}
     series = {name: found[name] for name in SERIES}
     drawn = {
         "series.png": (lambda: plots.series(series), series),

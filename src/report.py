@@ -5,7 +5,7 @@ import operator
 from statistics import stdev
 
 from src import data
-from src.experiments import LADDER, LEAVE_ONE_OUT, MODEL4, SCHEDULED, SERIES, changes
+from src.experiments import LADDER, LEAVE_ONE_OUT, MODEL4, SERIES, UNDROPPED, changes
 from src.statistics import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
 
 QUANTITIES = {
@@ -93,9 +93,9 @@ def ladder(found):
 
 
 def leave_one_out(found):
-    """Each technique of Model4, and the dropout that it does without, with everything else as in Model4."""
+    """Each technique that Model4 has, or does without, with everything else as in Model4."""
     rows = [["technique", "without %", "with %", "with minus without", "effect", "McNemar p"]]
-    for without, with_it in [*((other, MODEL4) for other in LEAVE_ONE_OUT), (MODEL4, SCHEDULED)]:
+    for without, with_it in LEAVE_ONE_OUT:
         pair = [found[without.name], found[with_it.name]]
         accuracies = [interval(values(records, "test accuracy")) for records in pair]
         rows.append(["; ".join(changes(without, with_it)), *accuracies, *_comparison(*pair)])
@@ -241,13 +241,13 @@ def trust(found):
     records = found[MODEL4.name]
     tests = values(records, "test accuracy")
     error = 100 * sampling_error(sum(tests) / len(tests) / 100, len(records[0].predictions))
-    paired = differences(found[SCHEDULED.name], records)
+    paired = differences(found[UNDROPPED.name], records)
     deviation = stdev(paired)
     return (
         f"Over {len(tests)} seeds Model4 ends between {min(tests):.2f} and {max(tests):.2f} %, with a mean of "
         f"{interval(tests)} %. On {len(records[0].predictions):,} images such an accuracy carries a sampling error of "
         f"±{error:.2f} points of its own: the seeds say how the recipe varies on these images, not on others. "
-        f"Paired differences between Model4 and the same with dropout scatter by {deviation:.3f} points from seed to "
+        f"Paired differences between Model4 and the step before it scatter by {deviation:.3f} points from seed to "
         f"seed; at that scatter {seeds_to_settle(0.05, deviation)} seeds would settle a difference of 0.05 points, "
         f"and {seeds_to_settle(0.02, deviation)} one of 0.02."
     )
