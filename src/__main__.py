@@ -141,11 +141,11 @@ def table(options):
 
 
 def bench(options):
-    from src import bench, speed
+    from src.speed import TIMINGS, timing
 
-    measure = {"throughput": bench.throughput, "accuracy": bench.time_to_accuracy, "growth": bench.growth}
-    bench.save(options.what, measure[options.what]())
-    print(speed.BLOCKS[options.what](speed.load(bench.BENCH, options.what)))
+    measured = TIMINGS[options.what].measure()
+    timing.save(options.what, measured)
+    print(TIMINGS[options.what].text(measured))
 
 
 def report(options):

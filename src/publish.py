@@ -5,11 +5,12 @@ import re
 from functools import partial
 from pathlib import Path
 
-from src import InputError, comparison, files, plots, records, report, speed, speed_plots
+from src import InputError, comparison, files, plots, records, report
 from src.catalogue import EVIDENCE, EXPERIMENTS, GROUPS
 from src.experiments import CHOICES, LADDER, MODEL4, SERIES
 from src.progress import row
 from src.published import PUBLISHED_CHOICES, STEPS, of_log
+from src.speed import TIMINGS, timing
 
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.15  # points by which a run on another machine may lie outside the range of the recorded seeds
@@ -91,7 +92,7 @@ def _complete(results, needed, split):
 
 def timings(results):
     """What was timed: name -> JSON values. Raises InputError for a file that is not there or damaged."""
-    return {name: speed.load(Path(results) / "bench", name) for name in speed.BLOCKS}
+    return {name: timing.load(name, Path(results) / "bench") for name in TIMINGS}
 
 
 def blocks(found, tried):
@@ -129,13 +130,15 @@ def published_statements(found, tried):
 
 def timing_blocks(timed):
     """The README's generated blocks on speed: name of the marker -> Markdown."""
-    return {name: block(timed[name]) for name, block in speed.BLOCKS.items()}
+    return {name: TIMINGS[name].text(measured) for name, measured in timed.items()}
 
 
 def timing_figures(timed):
     """The figures drawn from timings: file name -> (function that draws it, what it is drawn from)."""
-    draw = {"throughput": speed_plots.throughput, "accuracy": speed_plots.to_accuracy, "growth": speed_plots.growth}
-    return {f"speed-{name}.png": (partial(draw[name], timed[name]), _hash(timed[name])) for name in timed}
+    return {
+        f"speed-{name}.png": (partial(TIMINGS[name].figure, measured), _hash(measured))
+        for name, measured in timed.items()
+    }
 
 
 def figures(found):

@@ -1,18 +1,19 @@
 import pytest
 
-from src import InputError, bench, speed, speed_plots
+from src import InputError
 from src.experiments import MODEL4
 from src.model import build, layers
+from src.speed import accuracy, growth, throughput, timing
 
-WAYS = [*bench.WAYS, bench.TWO]
+WAYS = [*throughput.WAYS, throughput.TWO]
 
 
 @pytest.fixture
-def throughput():
+def passes():
     """Timings in which the usual loop takes 8 seconds a pass at best, ours 2, and two of ours together 2.5."""
     seconds = dict.fromkeys(WAYS, [2.0, 2.1, 1.9])
     seconds["the usual loop"], seconds["the usual loop, 2 workers"] = [9.0, 9.5, 8.5], [8.0, 7.0, 9.0]
-    seconds[bench.FLOOR], seconds[bench.TWO] = [1.0, 1.0, 1.0], [2.5, 2.5, 2.5]
+    seconds[throughput.FLOOR], seconds[throughput.TWO] = [1.0, 1.0, 1.0], [2.5, 2.5, 2.5]
     return dict(
         machine="a machine",
         experiment="B4",
@@ -20,25 +21,25 @@ def throughput():
         images=12_000,
         seconds=seconds,
         first_pass=dict.fromkeys(WAYS, 3.0),
-        peak_memory=dict.fromkeys(bench.WAYS, 900_000_000),
+        peak_memory=dict.fromkeys(throughput.WAYS, 900_000_000),
         profile=dict(forward=1.0, backward=2.0, rest=1.0),
     )
 
 
-def test_ratios_are_taken_to_the_better_of_the_usual_ways(throughput):
-    lines = speed.throughput(throughput).split("\n")
+def test_ratios_are_taken_to_the_better_of_the_usual_ways(passes):
+    lines = throughput.text(passes).split("\n")
     rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ") for line in lines if line.startswith("| ")}
     assert rows["the usual loop, 2 workers"][3] == "1.00" and rows["the usual loop"][3] == "0.89"
-    assert rows[bench.OURS][1:7] == ["2.00 (1.90 to 2.10)", "6,000", "4.00", "50 %", "3.0", "900"]
-    assert rows[bench.TWO][2:4] == ["9,600", "6.40"]  # 24,000 images in 2.5 seconds
+    assert rows[throughput.OURS][1:7] == ["2.00 (1.90 to 2.10)", "6,000", "4.00", "50 %", "3.0", "900"]
+    assert rows[throughput.TWO][2:4] == ["9,600", "6.40"]  # 24,000 images in 2.5 seconds
     assert "25 % is the network's forward pass, 50 % its backward pass and 25 % the rest" in lines[-1]
 
 
 def test_a_level_is_reached_when_it_holds_at_two_epochs_running():
     history = [(10, 0.991), (20, 0.989), (30, 0.991), (40, 0.990), (50, 0.993)]
-    assert speed.reached(history, 0.990) == 40
-    assert speed.reached(history, 0.993) is None
-    assert speed.reached([(10, 0.999)], 0.990) is None
+    assert accuracy.reached(history, 0.990) == 40
+    assert accuracy.reached(history, 0.993) is None
+    assert accuracy.reached([(10, 0.999)], 0.990) is None
 
 
 def histories(*seconds):
@@ -65,20 +66,20 @@ def measured(usual, ours):
     ],
 )
 def test_the_speed_up_is_said_at_the_highest_level_that_most_seeds_of_the_usual_loop_reach(usual, ours, words):
-    said = speed.accuracy(measured(usual, ours))
+    said = accuracy.text(measured(usual, ours))
     assert words in said
     assert "never" in said  # 99.4 % in any case
 
 
 def test_fits_recover_the_lines_and_powers_they_are_given():
-    assert speed.line_fit([1, 2, 10], [5, 7, 23]) == pytest.approx((3, 2))
-    assert speed.power_fit([1, 2, 4], [3, 12, 48]) == pytest.approx((3, 2))
+    assert growth.line_fit([1, 2, 10], [5, 7, 23]) == pytest.approx((3, 2))
+    assert growth.power_fit([1, 2, 4], [3, 12, 48]) == pytest.approx((3, 2))
     runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs]) for n in (2, 4) for jobs in (1, 2)]
-    assert (speed.per_run(runs, 1), speed.per_run(runs, 2)) == pytest.approx((6, 3))
+    assert (growth.per_run(runs, 1), growth.per_run(runs, 2)) == pytest.approx((6, 3))
 
 
 def test_widening_multiplies_the_channels_of_every_3x3_convolution():
-    wide = bench._widened(MODEL4, 2)
+    wide = growth.widened(MODEL4, 2)
     before, after = layers(MODEL4.layer_line), layers(wide.layer_line)
     for narrow, broad in zip(before, after, strict=True):
         assert broad.channels == (10 if narrow is before[-1] else 2 * narrow.channels)
@@ -87,35 +88,37 @@ def test_widening_multiplies_the_channels_of_every_3x3_convolution():
 
 def test_a_missing_or_damaged_file_of_timings_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="cannot read the timings .*throughput.json"):
-        speed.load(tmp_path, "throughput")
+        timing.load("throughput", tmp_path)
     (tmp_path / "throughput.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
-        speed.load(tmp_path, "throughput")
+        timing.load("throughput", tmp_path)
 
 
-def test_every_figure_of_timings_can_be_drawn(throughput):
+def test_every_figure_of_timings_can_be_drawn(passes):
     cases = [dict(value=value, seconds=[value / 1000, value / 900], memory=9e8) for value in (1_000, 3_000, 10_000)]
     runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs]) for n in (2, 4) for jobs in (1, 2)]
     grown = dict(machine="a machine", experiment="Model4", images=cases, width=cases, runs=runs)
-    assert len(speed_plots.throughput(throughput).axes) == 1
+    assert len(throughput.figure(passes).axes) == 1
     four = measured((80, 80, 80), (9, 9, 9))
     four["histories"]["another"] = histories(3, 3, 3)
-    assert len(speed_plots.to_accuracy(four).axes) == 1
-    assert len(speed_plots.growth(grown).axes) == 4
+    assert len(accuracy.figure(four).axes) == 1
+    assert len(growth.figure(grown).axes) == 4
 
 
 def test_the_profile_accounts_for_the_whole_of_the_loop(monkeypatch):
-    monkeypatch.setattr(bench, "IMAGES", 640)
-    parts = bench.profile()
+    monkeypatch.setattr(throughput, "IMAGES", 640)
+    parts = throughput.profile()
     assert set(parts) == {"forward", "backward", "rest"} and all(seconds > 0 for seconds in parts.values())
 
 
 def test_the_convolutions_alone_are_all_convolutions_of_the_network(monkeypatch):
-    monkeypatch.setattr(bench, "IMAGES", 64)
+    monkeypatch.setattr(throughput, "IMAGES", 64)
     seen = []
-    original = bench.nn.Conv2d.forward
-    monkeypatch.setattr(bench.nn.Conv2d, "forward", lambda self, x: seen.append(self) or original(self, x))
-    one_pass = bench.convolutions_alone()
+    original = throughput.nn.Conv2d.forward
+    monkeypatch.setattr(throughput.nn.Conv2d, "forward", lambda self, x: seen.append(self) or original(self, x))
+    one_pass = throughput.convolutions_alone()
     seen.clear()
     one_pass()
-    assert len(seen) == len([layer for layer in layers(bench.EXPERIMENT.layer_line) if layer.kind == "convolution"])
+    assert len(seen) == len(
+        [layer for layer in layers(throughput.EXPERIMENT.layer_line) if layer.kind == "convolution"]
+    )
