@@ -94,12 +94,12 @@ def test_two_sweeps_at_once_on_the_same_results_train_every_run_once(tmp_path):
 
 
 def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path, capsys):
-    tasks = [(TINY, seed) for seed in range(3)]
+    tasks = [(TINY, seed) for seed in range(2)]
     alone, together = run_many(tasks, tmp_path / "alone"), run_many(tasks, tmp_path / "together", jobs=2)
-    assert [record.seed for record in together] == [0, 1, 2]
+    assert [record.seed for record in together] == [0, 1]
     for one, other in zip(alone, together, strict=True):
         assert one.predictions == other.predictions and one.final.train_loss == other.final.train_loss
-    assert capsys.readouterr().out.count("Model4, seed 2\nepoch") == 2  # a table per run, either way
+    assert capsys.readouterr().out.count("Model4, seed 1\nepoch") == 2  # a table per run, either way
 
 
 def test_a_process_that_is_lost_is_one_sentence(tmp_path, monkeypatch):
@@ -136,12 +136,12 @@ def cluster(folder, workers):
 
 
 def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run(tmp_path):
-    tasks = [(replace(TINY, epochs=2), seed) for seed in range(3)]
+    tasks = [(TINY, seed) for seed in range(3)]
     with cluster(tmp_path, workers=2) as (address, workers):
         program = (
             "import sys; from dataclasses import replace; from src.experiments import MODEL4; "
             "from src.sweep import run_many; "
-            f"tiny = replace(MODEL4, layer_line={TINY.layer_line!r}, batch_size=512, epochs=2); "
+            f"tiny = replace(MODEL4, layer_line={TINY.layer_line!r}, batch_size=512, epochs=1); "
             f"run_many([(tiny, seed) for seed in range(3)], {str(tmp_path)!r}, scheduler={address!r})"
         )
         sweeping = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
