@@ -223,20 +223,6 @@ PUBLISHED_CHOICES = {
             **SGD,
         )
     ],
-    E3: [replace(E3, name="E3-rate-0.003", learning_rate=0.003)],
-    E4: [
-        replace(E4, name="E4-less-patience", patience=2, gamma=0.3),
-        replace(E4, name="E4-more-patience", patience=4, gamma=0.5),
-        replace(
-            E4,
-            name="E4-Adam",
-            activation_dropout=0.05,
-            optimizer="Adam",
-            weight_decay=0.0,
-            patience=2,
-            gamma=0.5,
-        ),
-    ],
     D3: [
         replace(D3, name="D3-less-decay", weight_decay=0.0001, activation_dropout=0.005),
         replace(D3, name="D3-more-decay", weight_decay=0.001),
@@ -272,6 +258,20 @@ PUBLISHED_CHOICES = {
             step_size=0,
             gamma=1.0,
             **ONE_CYCLE,
+        ),
+    ],
+    E3: [replace(E3, name="E3-rate-0.003", learning_rate=0.003)],
+    E4: [
+        replace(E4, name="E4-less-patience", patience=2, gamma=0.3),
+        replace(E4, name="E4-more-patience", patience=4, gamma=0.5),
+        replace(
+            E4,
+            name="E4-Adam",
+            activation_dropout=0.05,
+            optimizer="Adam",
+            weight_decay=0.0,
+            patience=2,
+            gamma=0.5,
         ),
     ],
 }
