@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from src.experiments import SERIES, changes
+from src.experiments import MODEL4, SERIES, changes
 from src.model import build, count_parameters, count_running_statistics
 from src.report import differences, interval, values
 from src.statistics import effect, mean_interval
@@ -86,6 +86,19 @@ def _beside(step, best, train):
     words = [f"test {short:.2f} short"] if short > 0 else []
     words += [f"train {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
     return ", ".join(words) or ("reached" if step.test is not None else "train reached")
+
+
+def lead(steps, found):
+    """How Model4 stands beside the best of the Steps that have records, by the mean over seeds, in words."""
+    best = max((name for name in steps if found[name]), key=lambda name: _measured(found[name])[0])
+    paired = differences(found[best], found[MODEL4.name])
+    means = [interval(values(found[name], "test accuracy")) for name in (MODEL4.name, best)]
+    counts = [f"{found[name][0].parameters:,}" for name in (MODEL4.name, best)]
+    return (
+        f"Model4 ends at {means[0]} % with {counts[0]} parameters. The best published step by the same mean is {best}, "
+        f"at {means[1]} % with {counts[1]}. On the seeds that both have, Model4 is {interval(paired, signed=True)} "
+        f"points from it ({effect(paired)})."
+    )
 
 
 def claims(steps, found):
