@@ -8,10 +8,8 @@ A layer line is a sequence of words separated by blanks, read from the image to 
     7x10    7x7 convolution to 10 channels
     P       2x2 max pooling, stride 2
     G       global average pooling to 1x1
-    D       global depthwise convolution to 1x1: an average over positions whose weights are learned, channel by
-            channel (arXiv:1804.07573); it starts as G
 
-Every convolution but D and the last is a hidden one, followed by normalization (if the experiment has it),
+Every convolution but the last is a hidden one, followed by normalization (if the experiment has it),
 ReLU and dropout (if the experiment has it); the last one is the classifier and gives the 10 logits.
 """
 
@@ -34,7 +32,7 @@ class Layer:
     """One word of a layer line with its geometry: maps are square, sizes in pixels."""
 
     word: str
-    kind: str  # "convolution", "max pooling", "global average pooling" or "depthwise convolution"
+    kind: str  # "convolution", "max pooling" or "global average pooling"
     kernel: int
     stride: int
     padding: int
@@ -60,8 +58,8 @@ def layers(layer_line):
         in_channels, stride, padding = channels, 1, 0
         if word == "P":
             kind, kernel, stride = "max pooling", 2, 2
-        elif word in ("G", "D"):
-            kind, kernel = "global average pooling" if word == "G" else "depthwise convolution", size
+        elif word == "G":
+            kind, kernel = "global average pooling", size
         elif match := CONVOLUTION.fullmatch(word):
             kind, channels = "convolution", int(match["channels"])
             kernel = 1 if match["transition"] else int(match["kernel"] or 3)
@@ -70,7 +68,7 @@ def layers(layer_line):
                     raise InputError(f"{here}: an even kernel cannot keep the map size; drop the p.")
                 padding = kernel // 2
         else:
-            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12 or 7x10, or P, G or D.")
+            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12 or 7x10, or P, or G.")
         if kernel > size + 2 * padding:
             raise InputError(f"{here}: the {kernel}x{kernel} kernel does not fit the {size}x{size} map it is given.")
         size = (size + 2 * padding - kernel) // stride + 1
@@ -121,10 +119,6 @@ def _block(layer, experiment, is_classifier):
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if layer.kind == "global average pooling":
         return nn.AdaptiveAvgPool2d(1)
-    if layer.kind == "depthwise convolution":
-        pooling = nn.Conv2d(layer.channels, layer.channels, layer.kernel, groups=layer.channels, bias=False)
-        nn.init.constant_(pooling.weight, 1 / layer.kernel**2)
-        return pooling
     normalized = _concerns(experiment.batch_normalization, layer, is_classifier)
     if experiment.bias not in ("unless normalized", "all", "none"):
         raise InputError(f"bias '{experiment.bias}': use 'unless normalized', 'all' or 'none'.")
