@@ -95,7 +95,7 @@ def blocks(found, tried):
         **{name: report.log(name, found) for name in SERIES},
         **statements(found, tried),
         "published": report.markdown(comparison.results(STEPS, found)),
-        "lead": comparison.lead(STEPS, found),
+        "lead": f"{comparison.lead(STEPS, found)} {comparison.tally(STEPS, found)}",
     }
 
 
@@ -115,7 +115,7 @@ def published_statements(found, tried):
     logs = sorted({step.log for step in STEPS.values()})
     return {
         "published": report.markdown(comparison.results(STEPS, found)),
-        "lead": comparison.lead(STEPS, found),
+        "lead": f"{comparison.lead(STEPS, found)} {comparison.tally(STEPS, found)}",
         **{log: report.markdown(comparison.claims(of_log(STEPS, log), found)) for log in logs},
         "published-choices": report.markdown(report.choices(PUBLISHED_CHOICES, tried)),
     }
