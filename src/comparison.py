@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from src.experiments import MODEL4, SERIES, changes
 from src.model import build, count_parameters, count_running_statistics
+from src.published import of_log
 from src.report import differences, interval, values
 from src.statistics import effect, mean_interval
 
@@ -98,6 +99,19 @@ def lead(steps, found):
         f"Model4 ends at {means[0]} % with {counts[0]} parameters. The best published step by the same mean is {best}, "
         f"at {means[1]} % with {counts[1]}. On the seeds that both have, Model4 is {interval(paired, signed=True)} "
         f"points from it ({effect(paired)})."
+    )
+
+
+def tally(steps, found):
+    """How many of the changes that the logs claim are there, in words."""
+    logs = {step.log for step in steps.values()}
+    rows = [row for log in logs for row in claims(of_log(steps, log), found)[1:]]
+    verdicts = [verdict for *_, claimed, _, verdict in rows if claimed and verdict]
+    there = verdicts.count("yes")
+    opposite = sum(verdict.startswith("the opposite") for verdict in verdicts)
+    return (
+        f"Of the {len(verdicts)} changes that the logs claim from one step to the next, {there} are there at these "
+        f"seeds, {opposite} go the other way, and {len(verdicts) - there - opposite} cannot be told from chance."
     )
 
 

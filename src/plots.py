@@ -231,7 +231,7 @@ def comparison(points, goal=0.994):
 
 
 def _draw(ax, point, x):
-    """One Point of comparison() at x: hollow mark, filled mark with its interval, and its name above both."""
+    """One Point of comparison() at x: hollow mark, filled mark with its interval, name above both (Model4 as M4)."""
     colour, marker = (BLUE, "*") if point.group == "ours" else LOGS.get(point.group, (BLACK, "P"))
     look = dict(color=colour, marker=marker, markersize=13 if point.group == "ours" else 7, linestyle="")
     heights = []
@@ -247,7 +247,8 @@ def _draw(ax, point, x):
         place = dict(xytext=(0, 8), textcoords="offset points", ha="center")
         halo = [withStroke(linewidth=2.5, foreground="white")]
         style = dict(fontsize=9, color=colour, fontweight="bold", path_effects=halo)
-        ax.annotate(point.name, (x, max(heights)), **place, **style)
+        name = point.name.replace("Model", "M") if point.group == "ours" else point.name
+        ax.annotate(name, (x, max(heights)), **place, **style)
 
 
 def _legend(ax):
@@ -256,7 +257,9 @@ def _legend(ax):
     return [
         ax.plot([], [], **grey, markerfacecolor="white", label="as published: best epoch of one run")[0],
         ax.errorbar([], [], yerr=[], **grey, capsize=3, label=ours),
-        ax.plot([], [], color=BLUE, marker="*", linestyle="", markersize=13, label="the four models of this series")[0],
+        ax.plot(
+            [], [], color=BLUE, marker="*", linestyle="", markersize=13, label="M1 to M4: the models of this series"
+        )[0],
         *(
             ax.plot([], [], color=colour, marker=marker, linestyle="", label=f"log {log}")[0]
             for log, (colour, marker) in LOGS.items()

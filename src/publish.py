@@ -101,8 +101,7 @@ def blocks(found, tried):
         "series": report.markdown(report.summary({name: found[name] for name in SERIES})),
         **{name: report.log(name, found) for name in SERIES},
         **statements(found, tried),
-        "published": report.markdown(comparison.results(STEPS, found)),
-        "lead": comparison.lead(STEPS, found),
+        **beside_logs(found),
     }
 
 
@@ -117,12 +116,19 @@ def statements(found, tried):
     }
 
 
+def beside_logs(found):
+    """What both the README and the Published notebook say of the published steps: name -> Markdown."""
+    return {
+        "published": report.markdown(comparison.results(STEPS, found)),
+        "lead": f"{comparison.lead(STEPS, found)} {comparison.tally(STEPS, found)}",
+    }
+
+
 def published_statements(found, tried):
     """What the Published notebook says: name -> Markdown."""
     logs = sorted({step.log for step in STEPS.values()})
     return {
-        "published": report.markdown(comparison.results(STEPS, found)),
-        "lead": comparison.lead(STEPS, found),
+        **beside_logs(found),
         **{log: report.markdown(comparison.claims(of_log(STEPS, log), found)) for log in logs},
         "published-choices": report.markdown(report.choices(PUBLISHED_CHOICES, tried)),
     }

@@ -40,16 +40,21 @@ A1 = Experiment(
     epochs=15,
     **SGD,
 )
-A2 = replace(A1, name="A2", layer_line="10 16 24 t20 P 20 3x10 G", activation_dropout=0.05)
+A2 = replace(
+    A1,
+    name="A2",
+    layer_line="10 16 24 t20 P 20 3x10 G",
+    activation_dropout=0.02,
+    optimizer="AdamW",
+    momentum=0.0,
+    weight_decay=0.01,
+    learning_rate=0.001,
+)
 A3 = replace(
     A2,
     name="A3",
     layer_line="16 16 t12 P 12 14 16 G t10",
-    activation_dropout=0.02,
     augmentation=MODEL3.augmentation,
-    optimizer="AdamW",
-    momentum=0.0,
-    weight_decay=0.01,
     **ONE_CYCLE,
 )
 
@@ -105,7 +110,7 @@ D1 = replace(
     bias="none",
     batch_normalization="none",
     augmentation=Augmentation(rotation=7),
-    learning_rate=0.003,
+    learning_rate=0.0025,
     batch_size=64,
 )
 D2 = replace(
@@ -201,6 +206,10 @@ def of_log(steps, log):
 
 # What was chosen among where a log is silent, on the validation split: each is a change to the step chosen.
 PUBLISHED_CHOICES = {
+    A2: [
+        replace(A2, name="A2-SGD", learning_rate=0.01, **SGD),
+        replace(A2, name="A2-SGD-more-dropout", activation_dropout=0.05, learning_rate=0.01, **SGD),
+    ],
     A3: [
         replace(A3, name="A3-less-dropout", activation_dropout=0.01),
         replace(A3, name="A3-SGD", activation_dropout=0.01, learning_rate=0.1, **SGD),
