@@ -48,7 +48,9 @@ A2 = replace(
     optimizer="AdamW",
     momentum=0.0,
     weight_decay=0.01,
-    learning_rate=0.001,
+    schedule="one-cycle",
+    learning_rate=0.01,
+    warm_up=0.2,
 )
 A3 = replace(
     A2,
@@ -207,8 +209,10 @@ def of_log(steps, log):
 # What was chosen among where a log is silent, on the validation split: each is a change to the step chosen.
 PUBLISHED_CHOICES = {
     A2: [
-        replace(A2, name="A2-SGD", learning_rate=0.01, **SGD),
-        replace(A2, name="A2-SGD-more-dropout", activation_dropout=0.05, learning_rate=0.01, **SGD),
+        replace(A2, name="A2-step", schedule="step", step_size=5, gamma=0.2, learning_rate=0.005, warm_up=0.0),
+        replace(A2, name="A2-constant", schedule="constant", learning_rate=0.001, warm_up=0.0),
+        replace(A2, name="A2-SGD", schedule="constant", warm_up=0.0, **SGD),
+        replace(A2, name="A2-SGD-more-dropout", activation_dropout=0.05, schedule="constant", warm_up=0.0, **SGD),
     ],
     A3: [
         replace(A3, name="A3-less-dropout", activation_dropout=0.01),
