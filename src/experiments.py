@@ -114,6 +114,9 @@ LEAVE_ONE_OUT = [
     (MAX_POOLED, MODEL4),
 ]
 
+# As few epochs as still reached 99.4 % on the validation split, for one run in a hurry: on two cores.
+MODEL4_SHORT = replace(MODEL4, name="Model4-short", target=(), epochs=8, shards=2)
+
 # What the recipe was chosen among, on the validation split: each is a change to the one it starts with.
 CHOICES = {
     UNDROPPED: [
@@ -126,6 +129,7 @@ CHOICES = {
         MODEL4,
         MAX_POOLED,
     ],
+    MODEL4_SHORT: [replace(MODEL4_SHORT, name=f"Model4-{epochs}-epochs", epochs=epochs) for epochs in (5, 6, 7)],
     MODEL3: [replace(MODEL3, name="Model3-rate-0.003", target=(), learning_rate=0.003)],
 }
 

@@ -4,8 +4,6 @@ import contextlib
 import copy
 import dataclasses
 import math
-import resource
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from itertools import repeat
 import torch
 import torch.nn.functional as F
 
-from src import InputError, checkpoints, data
+from src import InputError, checkpoints, data, memory
 from src.augment import augment
 from src.experiments import Experiment
 from src.model import build, count_parameters
@@ -93,6 +91,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
     Raises InputError for an unknown device or split and for an experiment that cannot be run.
     """
     device = check_input(experiment, device, split)
+    memory.keep_freed()
     torch.manual_seed(seed)
     network = make_network(experiment, device)
     optimizer = make_optimizer(experiment, network)
@@ -134,7 +133,7 @@ def train(experiment, seed, device="auto", split="test", checkpoint=None, quiet=
         threads=torch.get_num_threads(),
         parameters=count_parameters(network),
         history=tuple(history),
-        peak_memory=peak_memory(),
+        peak_memory=memory.peak(),
         logits=predict(network, test_digits.images).cpu(),
         network=network,
     )
@@ -290,9 +289,3 @@ def choose_device(name):
         here = ", ".join(device for device, there in available.items() if there)
         raise InputError(f"no device '{name}' on this machine; use auto or one of: {here}.")
     return torch.device(name)
-
-
-def peak_memory():
-    """Largest resident size of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

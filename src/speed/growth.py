@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from src import data, training
+from src import data, memory, training
 from src.experiments import MODEL4
 from src.plots import BLUE, GREEN, ORANGE, PURPLE, STYLE, detached
 from src.progress import Progress
@@ -51,13 +51,14 @@ def widened(experiment, factor):
 @training.reproducible()
 def _epoch(experiment, images):
     """Train one epoch on so many images, after a warming-up on a few batches; returns seconds and peak memory."""
+    memory.keep_freed()
     network = training.make_network(experiment, torch.device("cpu"))
     optimizer = training.make_optimizer(experiment, network)
     digits, progress = data.load("train"), Progress("", 1, 1, quiet=True)
     training.train_epoch(network, optimizer, digits[:500], experiment, [], progress)
     start = time.perf_counter()
     training.train_epoch(network, optimizer, digits[:images], experiment, [], progress)
-    return time.perf_counter() - start, training.peak_memory()
+    return time.perf_counter() - start, memory.peak()
 
 
 def _many(runs, jobs):
