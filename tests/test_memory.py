@@ -1,0 +1,28 @@
+import resource
+import sys
+
+import pytest
+import torch
+
+from src import memory
+
+
+def page_faults(times):
+    """How often the system had to provide a page while 96 MB were used and freed so many times."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        held = [torch.ones(6_000_000) for _ in range(4)]
+        del held
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
+def test_freed_memory_is_used_again():
+    memory.keep_freed()
+    page_faults(times=1)
+    assert page_faults(times=10) < 10_000  # of 4 KiB, half of the 96 MB once
+
+
+def test_the_peak_is_at_least_what_is_held():
+    held = torch.ones(25_000_000)
+    assert memory.peak() > held.nbytes
