@@ -19,8 +19,9 @@ def page_faults(times):
 @pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
 def test_freed_memory_is_used_again():
     memory.keep_freed()
+    page_faults_of_one_time = 96_000_000 // resource.getpagesize()
     page_faults(times=1)
-    assert page_faults(times=10) < 10_000  # of 4 KiB, half of the 96 MB once
+    assert page_faults(times=10) < page_faults_of_one_time
 
 
 def test_the_peak_is_at_least_what_is_held():
