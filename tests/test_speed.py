@@ -74,7 +74,7 @@ def test_the_speed_up_is_said_at_the_highest_level_that_most_seeds_of_the_usual_
 def test_fits_recover_the_lines_and_powers_they_are_given():
     assert growth.line_fit([1, 2, 10], [5, 7, 23]) == pytest.approx((3, 2))
     assert growth.power_fit([1, 2, 4], [3, 12, 48]) == pytest.approx((3, 2))
-    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs]) for n in (2, 4) for jobs in (1, 2)]
+    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs], memory=8e8 * jobs) for n in (2, 4) for jobs in (1, 2)]
     assert (growth.per_run(runs, 1), growth.per_run(runs, 2)) == pytest.approx((6, 3))
 
 
@@ -96,13 +96,14 @@ def test_a_missing_or_damaged_file_of_timings_is_one_sentence(tmp_path):
 
 def test_every_figure_of_timings_can_be_drawn(passes):
     cases = [dict(value=value, seconds=[value / 1000, value / 900], memory=9e8) for value in (1_000, 3_000, 10_000)]
-    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs]) for n in (2, 4) for jobs in (1, 2)]
+    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs], memory=8e8 * jobs) for n in (2, 4) for jobs in (1, 2)]
     grown = dict(machine="a machine", experiment="Model4", images=cases, width=cases, runs=runs)
     assert len(throughput.figure(passes).axes) == 1
     four = measured((80, 80, 80), (9, 9, 9))
     four["histories"]["another"] = histories(3, 3, 3)
     assert len(accuracy.figure(four).axes) == 1
-    assert len(growth.figure(grown).axes) == 4
+    assert len(growth.figure(grown).axes) == 6
+    assert "1,600 MB in place of 800" in growth.text(grown)
 
 
 def test_the_profile_accounts_for_the_whole_of_the_loop(monkeypatch):

@@ -21,7 +21,7 @@ REPEATS = 3  # of every measurement
 
 
 def measure():
-    """Seconds of an epoch and peak memory in bytes against images and width; seconds of several runs; JSON values.
+    """Seconds and peak memory in bytes: of an epoch against images and width, and of several runs; JSON values.
 
     Every measurement is made REPEATS times, each in processes of its own.
     """
@@ -37,8 +37,10 @@ def measure():
             measured[quantity].append(dict(value=value, seconds=[s for s, _ in done], memory=max(m for _, m in done)))
     measured["runs"] = []
     for jobs, runs in [(1, 1), (1, 2), (1, 4), (2, 2), (2, 4)]:
-        seconds = [_many(runs, jobs) for _ in range(REPEATS)]
-        measured["runs"].append(dict(value=runs, jobs=jobs, seconds=seconds))
+        done = [_many(runs, jobs) for _ in range(REPEATS)]
+        measured["runs"].append(
+            dict(value=runs, jobs=jobs, seconds=[s for s, _ in done], memory=max(m for _, m in done))
+        )
     return measured
 
 
@@ -62,7 +64,7 @@ def _epoch(experiment, images):
 
 
 def _many(runs, jobs):
-    """Seconds for so many epochs on 6,000 images, jobs at a time, once the processes are there."""
+    """Seconds for so many epochs on 6,000 images, jobs at a time, once the processes are there; their peaks' sum."""
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(process()) for _ in range(jobs)]
         for started in [one.submit(_epoch, MODEL4, 500) for one in processes]:
@@ -70,7 +72,8 @@ def _many(runs, jobs):
         start = time.perf_counter()
         for run in [processes[i % jobs].submit(_epoch, MODEL4, 6_000) for i in range(runs)]:
             run.result()
-        return time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        return seconds, sum(one.submit(memory.peak).result() for one in processes)
 
 
 def line_fit(x, y):
@@ -87,80 +90,95 @@ def power_fit(x, y):
 
 def per_run(cases, jobs):
     """Seconds per run with so many jobs: the slope of the line through zero, least squares."""
-    there = [(case["value"], median(case["seconds"])) for case in cases if case["jobs"] == jobs]
-    return sum(runs * seconds for runs, seconds in there) / sum(runs**2 for runs, _ in there)
+    runs, seconds, _ = _points(cases, jobs)
+    return sum(n * s for n, s in zip(runs, seconds, strict=True)) / sum(n**2 for n in runs)
 
 
 def text(measured):
     """How time and memory grow with images, width and runs, in Markdown."""
-    images = [case["value"] for case in measured["images"]]
-    start, each = line_fit(images, [median(case["seconds"]) for case in measured["images"]])
-    base, more = line_fit(images, [case["memory"] / 1e6 for case in measured["images"]])
-    _, power = power_fit(
-        [case["value"] for case in measured["width"]], [median(case["seconds"]) for case in measured["width"]]
-    )
+    images, seconds, megabytes = _points(measured["images"])
+    start, each = line_fit(images, seconds)
+    base, more = line_fit(images, megabytes)
+    widths, seconds, peaks = _points(measured["width"])
+    _, power = power_fit(widths, seconds)
     one, two = (per_run(measured["runs"], jobs) for jobs in (1, 2))
+    alone, together = (max(_points(measured["runs"], jobs)[2]) for jobs in (1, 2))
     return (
         f"{measured['machine']}, {measured['experiment']}. An epoch takes {start:.2f} seconds and "
         f"{1000 * each:.2f} more per 1,000 images; its process peaks at {base:.0f} MB and {1000 * more:.1f} MB more "
-        f"per 1,000 images. Time grows with the width of the network to the power {power:.2f}. Two runs at a time take "
-        f"{100 * two / one:.0f} % of the time per run that one takes."
+        f"per 1,000 images. Time grows with the width of the network to the power {power:.2f}; the peak is "
+        f"{peaks[0]:.0f} MB at {widths[0]:g} times its width and {peaks[-1]:.0f} MB at {widths[-1]:g} times. Two runs "
+        f"at a time take {100 * two / one:.0f} % of the time per run that one takes, and {together:,.0f} MB in place "
+        f"of {alone:,.0f}."
     )
 
 
 def figure(measured):
-    """Time and memory against the number of training images, width, and runs, with fits."""
+    """Time, above, and memory, below, against the number of training images, width, and runs, with fits."""
     with plt.rc_context(STYLE):
-        figure, ((time, memory), (width, runs)) = plt.subplots(2, 2, figsize=(10, 7.2))
-        images = [case["value"] for case in measured["images"]]
-        seconds = [median(case["seconds"]) for case in measured["images"]]
-        start, each = line_fit(images, seconds)
+        figure, ((time, width, runs), memory) = plt.subplots(2, 3, figsize=(12, 7))
+        images, seconds, megabytes = _points(measured["images"])
         fitted = np.geomspace(images[0], images[-1])
-        time.plot(images, seconds, "o", color=BLUE, label="median of one epoch")
-        time.plot(
-            fitted, start + each * fitted, color=BLUE, label=f"{start:.2f} s + {1000 * each:.2f} s per 1,000 images"
-        )
-        time.set(xscale="log", yscale="log", xlabel="training images", ylabel="seconds", title="Time against images")
-
-        peaks = [case["memory"] / 1e6 for case in measured["images"]]
-        start, each = line_fit(images, peaks)
-        memory.plot(images, peaks, "s", color=GREEN, label="peak of the process")
-        memory.plot(
-            fitted, start + each * fitted, color=GREEN, label=f"{start:.0f} MB + {1000 * each:.1f} MB per 1,000 images"
-        )
-        memory.set(xscale="log", ylim=(0, 1.4 * max(peaks)), xlabel="training images", ylabel="megabytes")
-        memory.set_title("Memory against images")
-
-        factors = [case["value"] for case in measured["width"]]
-        seconds = [median(case["seconds"]) for case in measured["width"]]
-        scale, power = power_fit(factors, seconds)
-        width.plot(factors, seconds, "D", color=PURPLE, label="median, 6,000 images")
-        fitted = np.geomspace(factors[0], factors[-1])
-        width.plot(fitted, scale * fitted**power, color=PURPLE, label=f"{scale:.2f} s · width**{power:.2f}")
-        width.set(xscale="log", yscale="log", xlabel=f"channels, times {measured['experiment']}'s", ylabel="seconds")
-        width.set_xticks(factors, [f"{factor:g}" for factor in factors])
-        width.set_title("Time against width")
-
-        for jobs, colour, marker in [(1, ORANGE, "o"), (2, BLUE, "s")]:
-            cases = [case for case in measured["runs"] if case["jobs"] == jobs]
-            values, seconds = [case["value"] for case in cases], [median(case["seconds"]) for case in cases]
-            each = per_run(measured["runs"], jobs)
-            label = f"{jobs} at a time: {each:.2f} s per run"
-            runs.plot(values, seconds, marker, color=colour)
-            runs.plot([0, values[-1]], [0, each * values[-1]], color=colour, marker=marker, markevery=[], label=label)
-        runs.set(
-            xlabel="runs (6,000 images each)", ylabel="seconds", ylim=(0, None), title="Time against seeds and jobs"
-        )
-
-        for ax in (time, memory):
+        start, each = line_fit(images, seconds)
+        label = f"{start:.2f} s + {1000 * each:.2f} s per 1,000 images"
+        _draw(time, images, seconds, fitted, start + each * fitted, label, color=BLUE, marker="o")
+        start, each = line_fit(images, megabytes)
+        label = f"{start:.0f} MB + {1000 * each:.1f} MB per 1,000"
+        _draw(memory[0], images, megabytes, fitted, start + each * fitted, label, color=BLUE, marker="o")
+        for ax in (time, memory[0]):
+            ax.set(xscale="log", xlabel="training images")
             ax.set_xticks(images, [f"{value / 1000:g}k" for value in images])
+
+        factors, seconds, megabytes = _points(measured["width"])
+        fitted = np.geomspace(factors[0], factors[-1])
+        scale, power = power_fit(factors, seconds)
+        label = f"{scale:.2f} s · width$^{{{power:.2f}}}$"
+        _draw(width, factors, seconds, fitted, scale * fitted**power, label, color=PURPLE, marker="D")
+        start, each = line_fit(factors, megabytes)
+        label = f"{start:.0f} MB + {each:.0f} MB · width"
+        _draw(memory[1], factors, megabytes, fitted, start + each * fitted, label, color=PURPLE, marker="D")
+        for ax in (width, memory[1]):
+            ax.set(xscale="log", xlabel=f"channels, times {measured['experiment']}'s (6,000 images)")
+            ax.set_xticks(factors, [f"{factor:g}" for factor in factors])
+
+        for jobs, colour, marker in [(1, ORANGE, "o"), (2, GREEN, "s")]:
+            values, seconds, megabytes = _points(measured["runs"], jobs)
+            each, most = per_run(measured["runs"], jobs), max(megabytes)
+            line, look = np.array([0, values[-1]]), dict(color=colour, marker=marker)
+            _draw(runs, values, seconds, line, each * line, f"{jobs} at a time: {each:.2f} s per run", **look)
+            _draw(memory[2], values, megabytes, line, [most, most], f"{jobs} at a time: {most:,.0f} MB", **look)
+        for ax in (runs, memory[2]):
+            ax.set(xlabel="runs (6,000 images each)")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+
         for ax in (time, width):
+            ax.set(yscale="log")
             ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             ax.yaxis.set_major_formatter("{x:g}")
-        runs.xaxis.get_major_locator().set_params(integer=True)
-        for ax in (time, memory, width, runs):
-            ax.yaxis.set_minor_formatter(NullFormatter())
+        runs.set(ylim=(0, None))
+        for ax in memory:
+            ax.set(ylim=(0, 1.5 * ax.dataLim.y1))
+        for ax in figure.axes:
             ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.yaxis.set_minor_formatter(NullFormatter())
             ax.legend(loc="upper left", fontsize=9)
+        time.set(ylabel="seconds, median")
+        memory[0].set(ylabel="megabytes, peak")
         figure.suptitle("How does cost grow?")
     return detached(figure)
+
+
+def _points(cases, jobs=None):
+    """Values, median seconds and peak megabytes of cases; of runs, those with so many jobs."""
+    cases = [case for case in cases if jobs is None or case["jobs"] == jobs]
+    return (
+        [case["value"] for case in cases],
+        [median(case["seconds"]) for case in cases],
+        [case["memory"] / 1e6 for case in cases],
+    )
+
+
+def _draw(ax, x, y, fitted_x, fitted_y, label, color, marker):
+    """What was measured as marks, and its fit as a line with a label."""
+    ax.plot(x, y, marker, color=color)
+    ax.plot(fitted_x, fitted_y, color=color, marker=marker, markevery=[], label=label)
