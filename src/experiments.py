@@ -114,8 +114,10 @@ LEAVE_ONE_OUT = [
     (MAX_POOLED, MODEL4),
 ]
 
-# As few epochs as still reached 99.4 % on the validation split, for one run in a hurry: on two cores.
+# For one run in a hurry, on two cores: the fewest epochs after which the mean of three seeds reached 99.4 % on the
+# validation split.
 MODEL4_SHORT = replace(MODEL4, name="Model4-short", target=(), epochs=8, shards=2)
+FIVE_EPOCHS = replace(MODEL4_SHORT, name="Model4-short-5-epochs", epochs=5)
 
 # What the recipe was chosen among, on the validation split: each is a change to the one it starts with.
 CHOICES = {
@@ -129,7 +131,17 @@ CHOICES = {
         MODEL4,
         MAX_POOLED,
     ],
-    MODEL4_SHORT: [replace(MODEL4_SHORT, name=f"Model4-{epochs}-epochs", epochs=epochs) for epochs in (5, 6, 7)],
+    MODEL4_SHORT: [
+        replace(MODEL4_SHORT, name="Model4-short-7-epochs", epochs=7),
+        replace(MODEL4_SHORT, name="Model4-short-6-epochs", epochs=6),
+        FIVE_EPOCHS,
+    ],
+    FIVE_EPOCHS: [
+        replace(FIVE_EPOCHS, name="Model4-short-rate-0.01", learning_rate=0.01),
+        replace(FIVE_EPOCHS, name="Model4-short-rate-0.03", learning_rate=0.03),
+        replace(FIVE_EPOCHS, name="Model4-short-batch-64", batch_size=64),
+        replace(FIVE_EPOCHS, name="Model4-short-less-augmentation", augmentation=Augmentation(7, 1.5, 0.07)),
+    ],
     MODEL3: [replace(MODEL3, name="Model3-rate-0.003", target=(), learning_rate=0.003)],
 }
 

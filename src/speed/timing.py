@@ -35,6 +35,11 @@ def machine():
     return f"{os.cpu_count()} cores, {processor}, torch {torch.__version__.split('+')[0]}"
 
 
+def against(value, goal):
+    """Whether what was hoped for came out, in words: at least the goal."""
+    return "met" if value >= goal else f"missed by {goal - value:.2g}"
+
+
 def save(name, measured, folder=BENCH):
     """Write what was measured to a JSON file. Raises InputError if that cannot be done."""
     files.write(folder / f"{name}.json", (json.dumps(measured, indent=1) + "\n").encode())
@@ -46,6 +51,10 @@ def load(name, folder=BENCH):
     try:
         return json.loads(path.read_text())
     except OSError as error:
-        raise InputError(f"cannot read the timings {path}: {error.strerror}; make them with make bench.") from error
+        raise InputError(
+            f"cannot read the timings {path}: {error.strerror}; make them with python -m src bench {name}."
+        ) from error
     except ValueError as error:
-        raise InputError(f"the timings {path} are damaged: {error}; make them again with make bench.") from error
+        raise InputError(
+            f"the timings {path} are damaged: {error}; make them again with python -m src bench {name}."
+        ) from error

@@ -69,13 +69,24 @@ def evaluate(network, batches):
     return sum(right) / len(batches.dataset)
 
 
+def seconds_per_pass(experiment, workers, images=6_016):
+    """Seconds of a pass over the first images, after one that does not count."""
+    batches = loader(experiment, images=images, workers=workers)
+    model = network(experiment)
+    optimizer = make_optimizer(experiment, model)
+    train_epoch(model, optimizer, batches)
+    start = time.perf_counter()
+    train_epoch(model, optimizer, batches)
+    return time.perf_counter() - start
+
+
 def train(experiment, seed, workers=0):
     """Train an experiment with the "step" schedule; yields seconds so far and test accuracy after each epoch."""
     torch.manual_seed(seed)
     model = network(experiment)
     optimizer = make_optimizer(experiment, model)
     scheduler = StepLR(optimizer, experiment.step_size, experiment.gamma)
-    batches, test = loader(experiment, workers=workers), loader(experiment, "test")
+    batches, test = loader(experiment, workers=workers), loader(experiment, "test", workers=workers)
     start = time.perf_counter()
     for _ in range(experiment.epochs):
         train_epoch(model, optimizer, batches)
