@@ -1,4 +1,5 @@
 import math
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -110,3 +111,12 @@ def test_claims_are_counted_by_what_came_of_them(found):
         "Of the 3 changes that the logs claim from one step to the next, 1 are there at these seeds, 1 go the other way"
     )
     assert comparison.tally(steps, given) == f"{said}, and 1 cannot be told from chance."
+
+
+def test_model4_is_above_every_published_step_with_no_more_parameters_than_the_smallest_last_one(found):
+    last = [list(of_log(STEPS, log))[-1] for log in "ABCDE"]
+    model4 = found["Model4"]
+    assert model4[0].parameters <= min(found[name][0].parameters for name in last)
+    assert all(len(record.history) <= 15 for record in model4)
+    mean = {name: statistics.mean(values(found[name], "test accuracy")) for name in [*STEPS, "Model4"]}
+    assert all(mean["Model4"] > mean[name] for name in STEPS)
