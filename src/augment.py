@@ -32,19 +32,20 @@ def affine(images, angle, shift_x, shift_y, scale):
     the right, pixels downwards, and the factor by which the content grows. Returns (N, C, H, W).
     """
     height, width = images.shape[-2:]
-    radians = torch.deg2rad(angle)
+    radians, shift_x, shift_y, scale = (each[:, None, None] for each in (torch.deg2rad(angle), shift_x, shift_y, scale))
     cos, sin = torch.cos(radians) / scale, torch.sin(radians) / scale
-    # The map from output to input: undo the shift, then rotate back and shrink. Coordinates are in
-    # pixels from the centre here; the grid below wants them in half-widths and half-heights.
-    rows = torch.stack(
-        [
-            torch.stack([cos, -sin * height / width, -(cos * shift_x - sin * shift_y) * 2 / width], dim=1),
-            torch.stack([sin * width / height, cos, -(sin * shift_x + cos * shift_y) * 2 / height], dim=1),
-        ],
-        dim=1,
-    )
-    grid = F.affine_grid(rows, list(images.shape), align_corners=False)
+    # The map from output to input: undo the shift, then rotate back and shrink. F.affine_grid() does
+    # the same in ten times the time.
+    x, y = _centres(width, images.device), _centres(height, images.device)[:, None]
+    from_x = x * cos - y * (sin * height / width) - (cos * shift_x - sin * shift_y) * 2 / width
+    from_y = x * (sin * width / height) + y * cos - (sin * shift_x + cos * shift_y) * 2 / height
+    grid = torch.stack([from_x, from_y], dim=1).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _centres(pixels, device):
+    """The centres (P,) of so many pixels in a row that reaches from -1 to 1."""
+    return torch.linspace(-1, 1, pixels, device=device) * (pixels - 1) / pixels
 
 
 def cut_out(images, row, column, side):

@@ -14,7 +14,8 @@ from src.speed import accuracy, growth, throughput, timing
 def passes():
     """Timings in which the usual loop takes 8 seconds a pass at best, ours 2, and two of ours together 2.5."""
     seconds = {way: [2.0, 2.1, 1.9] for way in [*throughput.WAYS, *throughput.PAIRS]}
-    seconds["the usual loop"], seconds["the usual loop, 2 workers"] = [9.0, 9.5, 8.5], [8.0, 7.0, 9.0]
+    seconds["the usual loop"] = seconds["the usual loop, one thread"] = [9.0, 9.5, 8.5]
+    seconds["the usual loop, 2 workers"] = [8.0, 7.0, 9.0]
     seconds["the usual loop, two at a time"], seconds["ours, two at a time"] = [10.0, 10.0, 10.0], [2.5, 2.5, 2.5]
     seconds[throughput.FLOOR] = seconds[f"{throughput.FLOOR}, two at a time"] = [1.0, 1.0, 1.0]
     return dict(
@@ -29,7 +30,7 @@ def passes():
     )
 
 
-def test_ratios_are_taken_to_the_better_of_the_usual_ways(passes):
+def test_ratios_are_taken_to_the_best_of_the_usual_ways(passes):
     lines = throughput.text(passes).split("\n")
     rows = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ") for line in lines if line.startswith("| ")}
     assert rows["the usual loop, 2 workers"][3] == "1.00" and rows["the usual loop"][3] == "0.89"
@@ -39,7 +40,7 @@ def test_ratios_are_taken_to_the_better_of_the_usual_ways(passes):
 
 def test_what_was_hoped_for_is_said_to_be_met_or_missed(passes):
     said = throughput.text(passes)
-    assert "4.00 (3.33 to 4.74) times as fast as the better of the usual loop's two ways" in said
+    assert "4.00 (3.33 to 4.74) times as fast as the best of the usual loop's three ways" in said
     assert "at least 3 times: met" in said
     assert "4.00 (4.00 to 4.00) times as fast as two usual loops at a time" in said
     assert "forward pass takes 20 %, its backward pass 30 %, evaluation 10 %" in said
