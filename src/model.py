@@ -165,7 +165,7 @@ class ActivationDropout(nn.Module):
         bits = draws.view(torch.int16)[: maps.numel()].as_strided(maps.shape, maps.stride())
         # A mask of 0 and 1 without a comparison, whose bools are slow to make and slow to turn into floats.
         least = max(1, round(self.probability * 2**16)) - 2**15
-        kept = bits.clamp_(least - 1, least).sub_(least - 1)
+        kept = bits.clamp(least - 1, least).sub_(least - 1)
         return maps * kept.to(maps.dtype).mul_(1 / (1 - self.probability))
 
 
