@@ -94,9 +94,8 @@ def test_the_speed_up_is_said_at_the_highest_level_that_most_seeds_of_the_usual_
     assert "not in 2 epochs (0 of 3 seeds)" in said  # 99.4 % in any case
 
 
-def test_fits_recover_the_powers_and_slopes_they_are_given():
-    assert growth.power_fit([1, 2, 4], [3, 12, 48]) == pytest.approx((3, 2))
-    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs], memory=8e8 * jobs) for n in (2, 4) for jobs in (1, 2)]
+def test_what_a_run_costs_is_the_slope_of_its_jobs():
+    runs = [dict(value=n, jobs=jobs, seconds=[n * 6 / jobs], memory=8e8) for n in (2, 4) for jobs in (1, 2)]
     assert (growth.per_run(runs, 1), growth.per_run(runs, 2)) == pytest.approx((6, 3))
 
 

@@ -10,6 +10,7 @@ from statistics import median
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from src import training
 from src.experiments import MODEL4, MODEL4_SHORT, ONE_CYCLE
@@ -129,6 +130,8 @@ def figure(measured):
                 ax.plot(seconds, 100 * np.array(accuracies), **look, label=None if i else way)
         ax.axhline(99.4, label="99.4 %", **TARGET_LINE)
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
         ax.set(xlabel="seconds, evaluations counted in (log scale)", ylabel="test accuracy (%)", ylim=(98, 99.7))
         ax.set_title(f"How soon is which accuracy reached? {len(histories)} seeds of each")
         ax.legend(loc="lower right")
