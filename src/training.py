@@ -160,7 +160,7 @@ def check_input(experiment, device, split):
 
 
 def make_network(experiment, device):
-    """The network of an experiment on a torch.device, in the memory layout that is fastest there."""
+    """The network of an experiment on a torch.device, in the memory layout that all records were made with."""
     network = build(experiment).to(device)
     if device.type == "mps":  # where batch normalization has had wrong gradients in channels_last
         return network
