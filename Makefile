@@ -2,11 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN
+EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --log-level WARN --ExecutePreprocessor.record_timing=False
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report bench bench-accuracy bench-growth lab lint colab clean
+.PHONY: help run $(MODELS) test report page notebooks bench bench-accuracy bench-growth lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,17 +22,24 @@ run: $(VENV)/installed  ## train the four models in their notebooks, two at a ti
 	$(BIN)/python -m src data
 	@$(MAKE) --no-print-directory --jobs 2 $(MODELS)
 	@$(BIN)/python -m src table
+	@echo "The notebooks as they ran are in runs/notebooks."
 
 $(MODELS):
-	EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb
+	EPOCHS=$(EPOCHS) $(EXECUTE) --output-dir runs/notebooks notebooks/$@.ipynb
 
-test: $(VENV)/installed  ## run the test suite
+test: $(VENV)/installed lint  ## check style and run the test suite
 	$(BIN)/python -m pytest
 
 report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records
 	$(BIN)/python -m src report
-	$(EXECUTE) notebooks/Evidence.ipynb
-	$(EXECUTE) notebooks/Published.ipynb
+	$(EXECUTE) --inplace notebooks/Evidence.ipynb
+	$(EXECUTE) --inplace notebooks/Published.ipynb
+
+page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
+	$(BIN)/python -m src page
+
+notebooks: $(VENV)/installed  ## train the models in the committed notebooks again (maintainers)
+	for model in $(MODELS); do $(EXECUTE) --inplace notebooks/$$model.ipynb || exit; done
 
 bench: $(VENV)/installed  ## time our loop beside the usual one (5 minutes, on an idle machine)
 	$(BIN)/python -m src bench

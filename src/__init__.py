@@ -1,11 +1,17 @@
 """MNIST to 99.4 % and beyond with a few thousand parameters, one technique at a time.
 
-The modules in the order in which data flows through them: experiments (what to run), model (layer
-line -> network), data and augment (batches), training with checkpoints and progress (one run),
-records (a run on disk), sweep (many runs), statistics, report and plots (what they say), publish
-(README and figures). Notebooks and the command line stand outside and only call these.
+The lesson: experiments (what to train), model (layer line -> network), data and augment (batches), training (the loop).
+Rooms around it: studies (more experiments), runs (a run that is kept), evidence (what records say), speed (timings).
 """
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # of the repository
 
 
 class InputError(Exception):
-    """What was wrong, where, and what to do, in one sentence meant for the person at the keyboard."""
+    """What was wrong, where, and what to do, in one sentence for the person at the keyboard."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in the place of a traceback."""
+        return [f"error: {self}"]

@@ -4,54 +4,64 @@ import argparse
 import dataclasses
 import re
 import sys
+from argparse import Namespace as Options
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from src import InputError
+
+if TYPE_CHECKING:
+    from src.experiments import Experiment
 
 GROUP_NAMES = "series, ladder, leave-one-out, choices, published, published-choices"
 
 
-def main(arguments=None):
-    """Parse and run a command; returns its exit code: 2 for bad input, after one sentence on stderr."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 2 for bad input, after one sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m src", description="MNIST with a few thousand parameters.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     listing = commands.add_parser("list", help="print the experiments")
+    listing.set_defaults(do=list_experiments)
     listing.add_argument("names", nargs="*", metavar="NAME", help=f"some of them only: names, or {GROUP_NAMES}")
 
-    run = commands.add_parser("run", help="train experiments over several seeds and print their results")
-    run.add_argument("names", nargs="+", metavar="NAME", help=f"experiments, or {GROUP_NAMES}")
-    run.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
-    run.add_argument("--epochs", type=int, help="instead of the experiment's own number")
-    run.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
-    run.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
-    run.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port instead")
-    run.add_argument("--split", default="test", help="test (default), or validation for choosing a recipe")
-    run.add_argument(
-        "--results", type=Path, help="folder of the records (default: results/, or runs/ with other epochs)"
-    )
+    running = commands.add_parser("run", help="train experiments over several seeds and print their results")
+    running.set_defaults(do=run)
+    running.add_argument("names", nargs="+", metavar="NAME", help=f"experiments, or {GROUP_NAMES}")
+    running.add_argument("--seeds", default="0", help="for example 3, 0-4 or 0,2,7-9 (default: 0)")
+    running.add_argument("--epochs", type=int, help="instead of the experiment's own number")
+    running.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    running.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
+    running.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
+    running.add_argument("--split", default="test", help="test (default), or validation for choosing a recipe")
+    running.add_argument("--results", type=Path, help="folder of the records (default: results/; runs/ with --epochs)")
 
-    bench = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
-    bench.add_argument("what", nargs="?", default="throughput", choices=["throughput", "accuracy", "growth"])
+    timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
+    timing.set_defaults(do=bench)
+    timing.add_argument("what", nargs="?", default="throughput", choices=["throughput", "accuracy", "growth"])
 
-    commands.add_parser("data", help="obtain and verify MNIST")
-    commands.add_parser("table", help="print the results of the notebooks as they ran last")
+    commands.add_parser("data", help="obtain and verify MNIST").set_defaults(do=data)
+    commands.add_parser("table", help="print the results of the notebooks as they ran last").set_defaults(do=table)
 
-    report = commands.add_parser("report", help="write README tables and figures from the records")
-    report.add_argument("--check", action="store_true", help="write nothing; fail where they disagree with the records")
+    reporting = commands.add_parser("report", help="write README tables and figures from the records")
+    reporting.set_defaults(do=report)
+    reporting.add_argument("--check", action="store_true", help="write nothing; fail where they disagree with records")
 
-    colab = commands.add_parser("colab", help="write the repository's address into the notebooks")
-    colab.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="default: the git remote origin")
+    commands.add_parser("page", help="write docs/index.html, where drawn digits are answered").set_defaults(do=page)
+
+    address = commands.add_parser("colab", help="write the repository's address into the notebooks")
+    address.set_defaults(do=colab)
+    address.add_argument("repo", nargs="?", metavar="OWNER/NAME", help="default: the git remote origin")
 
     options = parser.parse_args(arguments)
     try:
-        COMMANDS[options.command](options)
+        options.do(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interruption:
-        saved = f"{interruption}; " if str(interruption) else ""
-        print(f"\ninterrupted: {saved}run the same command again to go on.", file=sys.stderr)
+        kept = f"{interruption}; " if str(interruption) else ""
+        print(f"\ninterrupted: {kept}run the same command again to resume.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, head for example, has seen enough
         sys.stderr.close()
@@ -61,12 +71,12 @@ def main(arguments=None):
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
 
-def list_experiments(options):
-    from src.catalogue import EXPERIMENTS, find
-    from src.comparison import counted
-    from src.experiments import recipe, techniques
+def list_experiments(options: Options) -> None:
+    """Print experiments with their networks, recipes and targets."""
+    from src.evidence.logs import counted
     from src.model import build, count_parameters, receptive_field
-    from src.published import STEPS
+    from src.studies.catalogue import EXPERIMENTS, find
+    from src.studies.published import STEPS
 
     for experiment in find(options.names or EXPERIMENTS):
         step = STEPS.get(experiment.name)
@@ -74,7 +84,7 @@ def list_experiments(options):
         print(f"  layer line       {experiment.layer_line}")
         print(f"  parameters       {counted(step) if step else f'{count_parameters(build(experiment)):,}'}")
         print(f"  receptive field  {receptive_field(experiment.layer_line)}")
-        print(f"  techniques       {techniques(experiment)}")
+        print(f"  schedule         {experiment.schedule}")
         print(f"  recipe           {', '.join(recipe(experiment))}")
         if step:
             test = "not given" if step.test is None else f"{step.test} %"
@@ -83,17 +93,30 @@ def list_experiments(options):
             print(f"  target           {', '.join(map(str, experiment.target)) or 'none: a comparison'}")
 
 
-def run(options):
-    from src import records
-    from src.catalogue import find
-    from src.report import summary, text
-    from src.sweep import run_many
+def recipe(experiment: "Experiment") -> list[str]:
+    """List epochs, batch size and optimizer of an experiment, and its fields that are not at their default."""
+    shown_elsewhere = ["name", "target", "layer_line", "schedule"]
+    return [
+        f"{field.name.replace('_', ' ')} {getattr(experiment, field.name)}"
+        for field in dataclasses.fields(experiment)
+        if field.name not in shown_elsewhere
+        and (field.name in ("epochs", "batch_size", "optimizer") or getattr(experiment, field.name) != field.default)
+    ]
+
+
+def run(options: Options) -> None:
+    """Train experiments over several seeds and print their results."""
+    from src.evidence.tables import summary, text
+    from src.runs.many import run_many
+    from src.runs.one import RUNS
+    from src.runs.records import RESULTS
+    from src.studies.catalogue import find
 
     seeds = parse_seeds(options.seeds)
     experiments = find(options.names)
-    folder = records.RESULTS
+    folder = RESULTS
     if options.epochs is not None and any(experiment.epochs != options.epochs for experiment in experiments):
-        folder = records.RUNS  # no evidence: these are not the experiments as they are defined
+        folder = RUNS  # no evidence: these are not the experiments as they are defined
         experiments = [
             dataclasses.replace(experiment, name=f"{experiment.name}-{options.epochs}-epochs", epochs=options.epochs)
             for experiment in experiments
@@ -101,18 +124,15 @@ def run(options):
     folder = options.results or folder
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
     try:
-        done = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
+        records = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"finished runs are in {folder}, the others go on after their last epoch") from None
-    found = {
-        experiment.name: [record for record in done if record.experiment == experiment.name]
-        for experiment in experiments
-    }
-    print(text(summary(found)))
+        raise KeyboardInterrupt(f"finished runs are in {folder}, unfinished ones keep their finished epochs") from None
+    names = [experiment.name for experiment in experiments]
+    print(text(summary({name: [record for record in records if record.experiment == name] for name in names})))
 
 
-def parse_seeds(text):
-    """[0, 1, 2, 7] from "0-2,7". Raises InputError for anything else."""
+def parse_seeds(text: str) -> list[int]:
+    """Return [0, 1, 2, 7] for "0-2,7". Raises InputError for anything else."""
     seeds = []
     for part in text.split(","):
         if not (match := re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part.strip())):
@@ -126,49 +146,52 @@ def parse_seeds(text):
     return list(dict.fromkeys(seeds))
 
 
-def data(options):
+def data(options: Options) -> None:
+    """Obtain and verify MNIST."""
     from src.data import load, root
 
     print(f"MNIST in {root()}: {len(load('train')):,} training and {len(load('test')):,} test images, verified.")
 
 
-def table(options):
-    from src import records
+def table(options: Options) -> None:
+    """Print the results of the notebooks as they ran last."""
+    from src.evidence.tables import summary, text
     from src.experiments import SERIES
-    from src.report import summary, text
+    from src.runs.records import load_latest
 
-    print(text(summary(records.load_latest(SERIES))))
-
-
-def bench(options):
-    from src.speed import TIMINGS, timing
-
-    measured = TIMINGS[options.what].measure()
-    timing.save(options.what, measured)
-    print(TIMINGS[options.what].text(measured))
+    print(text(summary(load_latest(SERIES))))
 
 
-def report(options):
-    from src.publish import check, publish
+def bench(options: Options) -> None:
+    """Time our loop beside the usual one."""
+    from src.speed import timing
+    from src.speed.bench import TIMINGS
+
+    times = TIMINGS[options.what].measure()
+    timing.save(options.what, times)
+    print(TIMINGS[options.what].text(times))
+
+
+def report(options: Options) -> None:
+    """Write README tables and figures from the records, or compare them."""
+    from src.evidence.readme import check, publish
 
     print(check() if options.check else publish())
 
 
-def colab(options):
-    from src.colab import set_address
+def page(options: Options) -> None:
+    """Write docs/index.html, where drawn digits are answered."""
+    from src.use.page import write
+
+    print(write())
+
+
+def colab(options: Options) -> None:
+    """Write the repository's address into the notebooks."""
+    from src.notebooks import set_address
 
     print(set_address(options.repo))
 
-
-COMMANDS = {
-    "list": list_experiments,
-    "run": run,
-    "bench": bench,
-    "data": data,
-    "table": table,
-    "report": report,
-    "colab": colab,
-}
 
 if __name__ == "__main__":
     sys.exit(main())

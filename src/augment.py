@@ -5,15 +5,18 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from src.checks import Checked, within
+
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Checked):
     """Ranges of the random affine map, from whose [-range, range] each image draws uniformly, and cutout."""
 
-    rotation: float = 0.0  # degrees
-    translation: float = 0.0  # pixels, horizontally and vertically on their own
-    scale: float = 0.0  # fraction: 0.1 draws factors from 0.9 to 1.1
-    cutout: int = 0  # pixels: side of a square that is wiped out, anywhere in the image
+    rotation: float = within(0, 180, default=0.0)  # degrees
+    translation: float = within(0, 28, default=0.0)  # pixels, horizontally and vertically on their own
+    scale: float = within(0, 0.9, default=0.0)  # fraction: 0.1 draws factors from 0.9 to 1.1
+    cutout: int = within(0, 28, default=0)  # pixels: side of a square that is set to zero, anywhere in the image
+    until: float = within(0, 1, default=1.0)  # fraction of the training; from then on images are left as they are
 
     def __str__(self):
         parts = {
@@ -21,11 +24,14 @@ class Augmentation:
             f"±{self.translation:g} pixels": self.translation,
             f"±{100 * self.scale:g} %": self.scale,
             f"cutout {self.cutout}x{self.cutout}": self.cutout,
+            f"clean after {100 * self.until:g} % of the training": self.until < 1,
         }
-        return ", ".join(words for words, there in parts.items() if there) or "nothing"
+        return ", ".join(words for words, used in parts.items() if used) or "nothing"
 
 
-def affine(images, angle, shift_x, shift_y, scale):
+def affine(
+    images: torch.Tensor, angle: torch.Tensor, shift_x: torch.Tensor, shift_y: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
     """Rotate, scale and shift each image about its centre, bilinearly, zeros beyond the border.
 
     images: (N, C, H, W) float. The other four are (N,) float: degrees counter-clockwise, pixels to
@@ -34,8 +40,7 @@ def affine(images, angle, shift_x, shift_y, scale):
     height, width = images.shape[-2:]
     radians, shift_x, shift_y, scale = (each[:, None, None] for each in (torch.deg2rad(angle), shift_x, shift_y, scale))
     cos, sin = torch.cos(radians) / scale, torch.sin(radians) / scale
-    # The map from output to input: undo the shift, then rotate back and shrink. F.affine_grid() does
-    # the same in ten times the time.
+    # The map from output to input: undo the shift, then rotate back and shrink (F.affine_grid() is ten times slower).
     x, y = _centres(width, images.device), _centres(height, images.device)[:, None]
     from_x = x * cos - y * (sin * height / width) - (cos * shift_x - sin * shift_y) * 2 / width
     from_y = x * (sin * width / height) + y * cos - (sin * shift_x + cos * shift_y) * 2 / height
@@ -44,12 +49,12 @@ def affine(images, angle, shift_x, shift_y, scale):
 
 
 def _centres(pixels, device):
-    """The centres (P,) of so many pixels in a row that reaches from -1 to 1."""
+    """Return the centres (P,) of so many pixels in a row that reaches from -1 to 1."""
     return torch.linspace(-1, 1, pixels, device=device) * (pixels - 1) / pixels
 
 
-def cut_out(images, row, column, side):
-    """Wipe out one square of side x side pixels in each image, as far as it lies inside (arXiv:1708.04552).
+def cut_out(images: torch.Tensor, row: torch.Tensor, column: torch.Tensor, side: int) -> torch.Tensor:
+    """Set one square of side x side pixels in each image to zero, as far as it lies inside (arXiv:1708.04552).
 
     images: (N, C, H, W) float; row, column: (N,) integers, the centre; for an even side, the
     pixel right of it and below. Returns (N, C, H, W), zero inside the squares.
@@ -61,7 +66,7 @@ def cut_out(images, row, column, side):
     return images.masked_fill(inside, 0)
 
 
-def augment(images, augmentation):
+def augment(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
     """Apply one random affine map and one cutout per image, drawn from torch's global generator of the device.
 
     images: (N, C, H, W) float; augmentation: an Augmentation. Returns (N, C, H, W).

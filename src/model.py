@@ -15,6 +15,7 @@ ReLU and dropout (if the experiment has it); the last one is the classifier and 
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,12 @@ from torch import nn
 
 from src import InputError
 
+if TYPE_CHECKING:
+    from src.experiments import Experiment
+
 IMAGE_SIZE = 28
 CLASSES = 10
+MOST_CHANNELS = 4096
 CONVOLUTION = re.compile(r"(?:(?P<kernel>[1-9]\d*)x|(?P<transition>t))?(?P<channels>[1-9]\d*)(?P<padded>p?)")
 
 
@@ -43,14 +48,16 @@ class Layer:
     jump: int  # input pixels between neighbouring output units
 
 
-def layers(layer_line):
+def layers(layer_line: str) -> list[Layer]:
     """Parse a layer line into a list of Layers for a (1, 28, 28) image.
 
     The receptive field follows r' = r + (kernel - 1) * jump, jump' = jump * stride
     (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
-    Raises InputError, naming position and word, for a word that is none of the above
-    and for a map that shrinks below the kernel.
+    Raises InputError, naming position and word, for a word that is none of the above, for more than
+    4,096 channels and for a map that shrinks below the kernel.
     """
+    if not isinstance(layer_line, str):
+        raise InputError(f"layer line must be text such as '8 P 16 G t10', not {layer_line!r}.")
     parsed = []
     channels, size, receptive_field, jump = 1, IMAGE_SIZE, 1, 1
     for position, word in enumerate(layer_line.split(), start=1):
@@ -63,6 +70,8 @@ def layers(layer_line):
         elif match := CONVOLUTION.fullmatch(word):
             kind, channels = "convolution", int(match["channels"])
             kernel = 1 if match["transition"] else int(match["kernel"] or 3)
+            if channels > MOST_CHANNELS:
+                raise InputError(f"{here}: channels must be from 1 to {MOST_CHANNELS:,}.")
             if match["padded"]:
                 if kernel % 2 == 0:
                     raise InputError(f"{here}: an even kernel cannot keep the map size; drop the p.")
@@ -80,83 +89,70 @@ def layers(layer_line):
     return parsed
 
 
-def receptive_field(layer_line):
-    """Side, in input pixels, of the square that one output unit depends on, global pooling included.
-
-    Padding counts as input, so a padded network can reach beyond the 28 pixels of the image.
-    Raises InputError as layers() does; the line need not end in 10 logits.
-    """
+def receptive_field(layer_line: str) -> int:
+    """Return the side, in input pixels (padding too), of the square that one output unit of a layer line depends on."""
     return layers(layer_line)[-1].receptive_field
 
 
-def build(experiment):
-    """The network of an experiment: (N, 1, 28, 28) float images in, (N, 10) logits out.
+def check_layer_line(layer_line: str) -> None:
+    """Raise InputError for a layer line that is malformed or does not end in 10 logits."""
+    line = layers(layer_line)
+    last = line[-1]
+    if (last.channels, last.size) != (CLASSES, 1) or all(layer.kind != "convolution" for layer in line):
+        raise InputError(
+            f"layer line '{layer_line}': ends in {last.channels} maps of {last.size}x{last.size}, but must end in "
+            f"{CLASSES} logits of 1x1; end it for example with 'G t{CLASSES}'."
+        )
+
+
+def build(experiment: "Experiment") -> nn.Sequential:
+    """Build the network of an experiment: (N, 1, 28, 28) float images in, (N, 10) logits out.
 
     Its child number i is the word number i of the layer line.
-
-    Which convolutions are normalized, carry a bias and are followed by dropout, and whether ReLU
-    comes before normalization, is what the experiment's fields of these names say. Channel dropout
-    is that of Tompson et al., arXiv:1411.4280.
-    Raises InputError for a line that is malformed or does not end in 10 logits and for words
-    that these fields cannot have.
     """
     line = layers(experiment.layer_line)
-    last = line[-1]
-    classifier = max((i for i, layer in enumerate(line) if layer.kind == "convolution"), default=None)
-    if classifier is None or (last.channels, last.size) != (CLASSES, 1):
-        raise InputError(
-            f"layer line '{experiment.layer_line}': ends in {last.channels} maps of "
-            f"{last.size}x{last.size}, but must end in {CLASSES} logits of 1x1; "
-            f"end it for example with 'G t{CLASSES}'."
-        )
-    blocks = [_block(layer, experiment, is_classifier=i == classifier) for i, layer in enumerate(line)]
+    classifier = max(i for i, layer in enumerate(line) if layer.kind == "convolution")
+    blocks = [block(layer, experiment, is_classifier=i == classifier) for i, layer in enumerate(line)]
     return nn.Sequential(*blocks, nn.Flatten())
 
 
-def _block(layer, experiment, is_classifier):
-    """The modules of one word of the layer line."""
+def block(layer: Layer, experiment: "Experiment", is_classifier: bool) -> nn.Module:
+    """Build the modules of one word of the layer line, as the experiment's fields say."""
     if layer.kind == "max pooling":
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if layer.kind == "global average pooling":
         return nn.AdaptiveAvgPool2d(1)
-    normalized = _concerns(experiment.batch_normalization, layer, is_classifier)
-    if experiment.bias not in ("unless normalized", "all", "none"):
-        raise InputError(f"bias '{experiment.bias}': use 'unless normalized', 'all' or 'none'.")
-    bias = experiment.bias == "all" or experiment.bias == "unless normalized" and not normalized
+
+    concerned = {"none": False, "hidden": not is_classifier, "all": True}
+    concerned["3x3"] = layer.kernel == 3 and not is_classifier
+    normalized = concerned[experiment.batch_normalization]
+    bias = {"all": True, "none": False, "unless normalized": not normalized}[experiment.bias]
+
     modules = [nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, padding=layer.padding, bias=bias)]
     if normalized:
         modules.append(nn.BatchNorm2d(layer.channels))
     if not is_classifier:
-        modules.insert(1 if experiment.activation_first else len(modules), nn.ReLU())
-    if not is_classifier and _concerns(experiment.dropout_after, layer, is_classifier):
+        modules.insert(1 if experiment.relu_before_bn else len(modules), nn.ReLU())
+    if not is_classifier and concerned[experiment.dropout_after]:
+        if experiment.channel_dropout:
+            modules.append(nn.Dropout2d(experiment.channel_dropout))
         if experiment.dropout:
-            modules.append(nn.Dropout2d(experiment.dropout))
-        if experiment.activation_dropout:
-            modules.append(ActivationDropout(experiment.activation_dropout))
+            modules.append(FastDropout(experiment.dropout))
     return nn.Sequential(*modules)
 
 
-def _concerns(which, layer, is_classifier):
-    """Whether a convolution is one of "all", of the "hidden" ones, of the hidden "3x3" ones or of "none"."""
-    answers = {"all": True, "hidden": not is_classifier, "3x3": layer.kernel == 3 and not is_classifier, "none": False}
-    if which not in answers:
-        raise InputError(f"'{which}' convolutions: choose one of {', '.join(answers)}.")
-    return answers[which]
+class FastDropout(nn.Module):
+    """Do what nn.Dropout does (arXiv:1207.0580) at a third of its cost on a CPU, which is mostly random numbers.
 
-
-class ActivationDropout(nn.Module):
-    """Zero each activation with a probability while training, and scale the others up (arXiv:1207.0580).
-
-    What nn.Dropout does, at a third of its cost on a CPU, where drawing random numbers is most of it:
-    one draw of 64 bits serves four activations, so the probability is rounded to 16 bits.
+    One draw of 64 bits serves four activations, so the probability is rounded to 16 bits.
     """
 
-    def __init__(self, probability):
+    def __init__(self, probability: float):
         super().__init__()
         self.probability = probability
 
-    def forward(self, maps):
-        """maps: (N, C, H, W) float, dense in memory in whatever layout; the same comes back."""
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Take and return (N, C, H, W) float, dense in memory in any layout."""
         if not self.training:
             return maps
         if maps.device.type != "cpu":
@@ -169,24 +165,6 @@ class ActivationDropout(nn.Module):
         return maps * kept.to(maps.dtype).mul_(1 / (1 - self.probability))
 
 
-def count_parameters(module):
-    """Number of trainable parameters (running statistics of batch normalization are not trained)."""
+def count_parameters(module: nn.Module) -> int:
+    """Count the trainable parameters (running statistics of batch normalization are not trained)."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-def count_running_statistics(module):
-    """Number of running means and variances of batch normalization, which Keras counts as parameters."""
-    return sum(buffer.numel() for buffer in module.buffers() if buffer.is_floating_point())
-
-
-def layer_table(experiment):
-    """The network of an experiment as text, one line per word of its layer line."""
-    lines = [f"{'word':>6}  {'layer':<26}{'output':>12}  {'receptive field':>15}  {'parameters':>10}"]
-    network = build(experiment)
-    for layer, block in zip(layers(experiment.layer_line), network, strict=False):
-        name = f"{layer.kernel}x{layer.kernel} {layer.kind}"
-        output = f"{layer.channels} x {layer.size} x {layer.size}"
-        lines.append(
-            f"{layer.word:>6}  {name:<26}{output:>12}  {layer.receptive_field:>15}  {count_parameters(block):>10,}"
-        )
-    return "\n".join([*lines, f"{'total':>6}{count_parameters(network):>67,}"])

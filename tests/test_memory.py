@@ -1,24 +1,24 @@
-import resource
 import sys
 
 import pytest
 import torch
 
-from src import memory
-
-
-def page_faults(times):
-    """How often the system had to provide a page while 96 MB were used and freed so many times."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(times):
-        held = [torch.ones(6_000_000) for _ in range(4)]
-        del held
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+from src.speed.memory import keep_freed_memory, peak_memory
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
 def test_freed_memory_is_used_again():
-    memory.keep_freed()
+    import resource
+
+    def page_faults(times):
+        """How often the system had to provide a page while 96 MB were used and freed so many times."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(times):
+            held = [torch.ones(6_000_000) for _ in range(4)]
+            del held
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    keep_freed_memory()
     page_faults_of_one_time = 96_000_000 // resource.getpagesize()
     page_faults(times=1)
     assert page_faults(times=10) < page_faults_of_one_time
@@ -26,4 +26,4 @@ def test_freed_memory_is_used_again():
 
 def test_the_peak_is_at_least_what_is_held():
     held = torch.ones(25_000_000)
-    assert memory.peak() > held.nbytes
+    assert peak_memory() > held.nbytes

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from src import InputError, records
-from src.experiments import MODEL1, MODEL4
-from src.sweep import run_one
+from src import InputError
+from src.augment import Augmentation
+from src.experiments import MODEL1, MODEL4, SGD, Constant, Experiment
+from src.runs import records
+from src.runs.many import run_one
 
 SHORT = replace(MODEL1, epochs=1)
 
@@ -32,16 +34,37 @@ def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
     assert path.stat().st_mtime_ns == written
 
 
+OTHER_VALUES = dict(
+    layer_line="4 G t10",
+    schedule=Constant(0.02),
+    epochs=14,
+    batch_size=64,
+    optimizer=SGD(),
+    bias="all",
+    batch_normalization="all",
+    relu_before_bn=True,
+    channel_dropout=0.01,
+    dropout=0.01,
+    dropout_after="3x3",
+    augmentation=Augmentation(rotation=10, translation=2, scale=0.1, until=0.9),
+    keep_best=True,
+    ghost_batches=2,
+)
+
+
 def test_the_hash_follows_every_field_of_the_definition_but_not_its_words():
-    for field in dataclasses.fields(MODEL4):
-        if field.name not in ("name", "target"):
-            changed = replace(MODEL4, **{field.name: "anything else"})
-            assert records.definition_hash(changed) != records.definition_hash(MODEL4)
+    assert {field.name for field in dataclasses.fields(Experiment)} == {"name", "target", *OTHER_VALUES}
+    hashes = [records.definition_hash(replace(MODEL4, **{name: value})) for name, value in OTHER_VALUES.items()]
+    assert len({*hashes, records.definition_hash(MODEL4)}) == len(OTHER_VALUES) + 1
     assert records.definition_hash(replace(MODEL1, name="other", target=())) == records.definition_hash(MODEL1)
 
 
+def test_the_hash_tells_kinds_of_optimizers_apart_though_their_settings_are_at_their_defaults():
+    assert records.definition(replace(MODEL1, optimizer=SGD()))["optimizer"] == {"SGD": {}}
+
+
 def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_run(record, path, tmp_path):
-    changed = replace(SHORT, learning_rate=2 * SHORT.learning_rate)
+    changed = replace(SHORT, schedule=Constant(0.002))
     with pytest.raises(InputError, match=f"{path} is stale"):
         records.load_all(tmp_path, {"Model1": changed})
     assert run_one(changed, 0, tmp_path).definition_hash == records.definition_hash(changed)
@@ -59,8 +82,8 @@ def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_ru
         ("history", [[1, 0.1, 0.99, 0.1, 0.999, 0.1, 1.0, 1.0]], "claims a final accuracy of 0.9990"),
         ("predictions", ["123"], "3 predictions for 200 images"),
         ("predictions", None, "damaged"),
-        ("opinion", "good", "unknown: opinion"),
-        ("device", KeyError, "missing: device"),
+        ("opinion", "good", "unexpected keyword argument 'opinion'"),
+        ("device", KeyError, "missing 1 required positional argument: 'device'"),
     ],
 )
 def test_a_record_that_does_not_agree_with_itself_is_refused(record, path, field, value, words):

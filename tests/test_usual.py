@@ -3,16 +3,20 @@ from functools import partial
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from src import data, training
-from src.published import STEPS
+from src import data
+from src.runs.one import make_network
 from src.speed import usual
+from src.studies.published import STEPS
+from src.training import fit, make_optimizer
 
-B4 = replace(STEPS["B4"].experiment, activation_dropout=0.0, augmentation=None)
+B4 = STEPS["B4"].experiment
+STILL = replace(B4, dropout=0.0, augmentation=None)  # nothing random
 
 
 def test_the_usual_loop_and_ours_see_the_same_images():
-    images, labels = next(iter(usual.loader(B4, "test")))
+    images, labels = next(iter(usual.make_loader(STILL, "test")))
     test = data.load("test")[: len(labels)]
     assert torch.equal(labels, test.labels)
     assert torch.allclose(images, data.normalize(test.images), atol=1e-5)
@@ -24,34 +28,45 @@ def networks():
     decides which of the equal pixels of a blank background max pooling takes.
     """
     torch.manual_seed(0)
-    theirs, ours = usual.network(B4).double(), training.make_network(B4, torch.device("cpu")).double()
+    theirs, ours = usual.make_network(STILL).double(), make_network(STILL, torch.device("cpu")).double()
     ours.load_state_dict(theirs.state_dict())
+    for network in (theirs, ours):
+        network.register_forward_pre_hook(lambda network, images: images[0].double())
     return theirs, ours
 
 
 def test_the_usual_loop_and_ours_compute_the_same_gradients_on_the_same_batch(networks):
     theirs, ours = networks
-    for network in networks:
-        network.register_forward_pre_hook(lambda network, images: images[0].double())
-    images, labels = next(iter(usual.loader(B4, "test")))
+    images, labels = next(iter(usual.make_loader(STILL, "test")))
     digits = data.load("test")[: len(labels)]
-    still = torch.optim.SGD(theirs.parameters(), lr=0.0)
-    mean_loss, accuracy = usual.train_epoch(theirs, still, [(images, labels)])
-    loss, right = training.learn(ours.train(), digits.images.float(), digits.labels, len(labels))
-    assert loss.item() == pytest.approx(mean_loss) and right.item() == pytest.approx(accuracy * len(labels))
+    mean_loss, accuracy = usual.train_epoch(theirs, make_optimizer(STILL, theirs), [(images, labels)])
+    epoch = next(fit(ours, STILL, digits, digits))
+    assert (epoch.train_loss, epoch.train_accuracy) == pytest.approx((mean_loss, accuracy))
     for name, parameter in theirs.named_parameters():
         assert torch.allclose(parameter.grad, ours.get_parameter(name).grad, atol=1e-5), name
 
 
+def test_the_usual_loop_lowers_its_learning_rate_as_ours_does(monkeypatch):
+    rates = []
+    monkeypatch.setattr(usual, "make_loader", partial(usual.make_loader, images=64))  # a batch per epoch
+    hook = register_optimizer_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
+    experiment, digits = replace(STILL, epochs=5), data.load("train")[:64]
+    try:
+        usual.train(experiment, seed=0)
+    finally:
+        hook.remove()
+    ours = [epoch.learning_rate for epoch in fit(usual.make_network(experiment), experiment, digits, digits)]
+    assert rates == pytest.approx(ours)
+
+
 def test_the_usual_network_drops_activations_with_the_library_module_at_our_rate():
-    network = usual.network(STEPS["B4"].experiment)
+    network = usual.make_network(B4)
     rates = [module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)]
     assert rates == [0.1] * 6
     assert sum(p.numel() for p in network.parameters()) == 9_752
 
 
 def test_the_usual_loop_trains_and_says_what_it_reaches(monkeypatch):
-    monkeypatch.setattr(usual, "loader", partial(usual.loader, images=500))
-    experiment = replace(STEPS["B4"].experiment, epochs=2)
-    (first, _), (second, accuracy) = usual.train(experiment, seed=0)
+    monkeypatch.setattr(usual, "make_loader", partial(usual.make_loader, images=500))
+    (first, _), (second, accuracy) = usual.train(replace(B4, epochs=2), seed=0)
     assert 0 < first < second and 0.2 < accuracy <= 1

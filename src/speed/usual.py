@@ -4,6 +4,7 @@ torchvision transforms on PIL images, a DataLoader, nn.Dropout, the default memo
 """
 
 import time
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -12,22 +13,25 @@ from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Subset
 
 from src import data
-from src.model import ActivationDropout, build
+from src.experiments import Experiment
+from src.model import FastDropout, build
 from src.training import make_optimizer
 
 
-def network(experiment):
-    """The network of an experiment with nn.Dropout in the place of our own."""
-    usual = build(experiment)
-    for block in usual:
+def make_network(experiment: Experiment) -> nn.Module:
+    """Build the network of an experiment with nn.Dropout in the place of our own."""
+    network = build(experiment)
+    for block in network:
         for i, module in enumerate(block.children()):
-            if isinstance(module, ActivationDropout):
+            if isinstance(module, FastDropout):
                 block[i] = nn.Dropout(module.probability)
-    return usual
+    return network
 
 
-def loader(experiment, split="train", images=None, workers=0):
-    """A DataLoader over the first images of a split, "train" or "test"; all of them by default.
+def make_loader(
+    experiment: Experiment, split: str = "train", images: int | None = None, workers: int = 0
+) -> DataLoader:
+    """Make a DataLoader over the first images of a split, "train" or "test"; over all of them by default.
 
     The training images are rotated as the experiment's augmentation says.
     """
@@ -37,7 +41,7 @@ def loader(experiment, split="train", images=None, workers=0):
     if split == "train" and experiment.augmentation:
         turn = transforms.RandomRotation(experiment.augmentation.rotation, transforms.InterpolationMode.BILINEAR)
         steps = [turn, *steps]
-    data.load(split)  # verified, and there
+    data.load(split)  # downloads and verifies the files
     digits = datasets.MNIST(data.root(), train=split == "train", transform=transforms.Compose(steps))
     if images:
         digits = Subset(digits, range(images))
@@ -45,11 +49,13 @@ def loader(experiment, split="train", images=None, workers=0):
     return DataLoader(digits, experiment.batch_size, shuffle=split == "train", **settings)
 
 
-def train_epoch(network, optimizer, batches):
-    """One pass over a DataLoader; returns the mean loss and accuracy while learning."""
+def train_epoch(
+    network: nn.Module, optimizer: torch.optim.Optimizer, train_loader: Iterable[tuple[torch.Tensor, torch.Tensor]]
+) -> tuple[float, float]:
+    """Make one pass over the training images; return the mean loss and the accuracy while learning."""
     network.train()
     loss_sum, correct, images_seen = 0.0, 0, 0
-    for images, labels in batches:
+    for images, labels in train_loader:
         optimizer.zero_grad()
         log_probabilities = F.log_softmax(network(images), dim=1)
         loss = F.nll_loss(log_probabilities, labels)
@@ -62,34 +68,26 @@ def train_epoch(network, optimizer, batches):
 
 
 @torch.no_grad()
-def evaluate(network, batches):
-    """Accuracy, a fraction, over a DataLoader."""
+def evaluate(network: nn.Module, test_loader: DataLoader) -> float:
+    """Return the accuracy over a DataLoader, as a fraction."""
     network.eval()
-    right = [(network(images).argmax(dim=1) == labels).sum().item() for images, labels in batches]
-    return sum(right) / len(batches.dataset)
+    correct = [(network(images).argmax(dim=1) == labels).sum().item() for images, labels in test_loader]
+    return sum(correct) / len(test_loader.dataset)
 
 
-def seconds_per_pass(experiment, workers, images=6_016):
-    """Seconds of a pass over the first images, after one that does not count."""
-    batches = loader(experiment, images=images, workers=workers)
-    model = network(experiment)
-    optimizer = make_optimizer(experiment, model)
-    train_epoch(model, optimizer, batches)
-    start = time.perf_counter()
-    train_epoch(model, optimizer, batches)
-    return time.perf_counter() - start
-
-
-def train(experiment, seed, workers=0):
-    """Train an experiment with the "step" schedule; yields seconds so far and test accuracy after each epoch."""
+def train(experiment: Experiment, seed: int, workers: int = 0) -> list[tuple[float, float]]:
+    """Train an experiment that has the schedule StepDecay; return seconds so far and test accuracy after each epoch."""
     torch.manual_seed(seed)
-    model = network(experiment)
-    optimizer = make_optimizer(experiment, model)
-    scheduler = StepLR(optimizer, experiment.step_size, experiment.gamma)
-    batches, test = loader(experiment, workers=workers), loader(experiment, "test", workers=workers)
-    start = time.perf_counter()
+    network = make_network(experiment)
+    optimizer = make_optimizer(experiment, network)
+    for group in optimizer.param_groups:
+        group["lr"] = experiment.schedule.rate
+    scheduler = StepLR(optimizer, experiment.schedule.step_size, experiment.schedule.gamma)
+    train_loader, test_loader = (make_loader(experiment, split, workers=workers) for split in ("train", "test"))
+    history, start = [], time.perf_counter()
     for _ in range(experiment.epochs):
-        train_epoch(model, optimizer, batches)
+        train_epoch(network, optimizer, train_loader)
         scheduler.step()
-        accuracy = evaluate(model, test)
-        yield time.perf_counter() - start, accuracy
+        accuracy = evaluate(network, test_loader)
+        history.append((time.perf_counter() - start, accuracy))
+    return history

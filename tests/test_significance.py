@@ -1,15 +1,25 @@
+"""Intervals and paired comparisons, checked against tables and definitions."""
+
 import math
+import warnings
 from itertools import product
 
 import pytest
 
-from src.statistics import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
+from src.evidence.significance import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
 
 
 def test_the_interval_is_students():
     mean, half_width = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     assert mean == 3.0
     assert math.isclose(half_width, 2.776445 * math.sqrt(2.5 / 5), rel_tol=1e-6)  # t(0.975, 4) from the table
+
+
+@pytest.mark.parametrize("value", [0.0, 0.14, 99.1])
+def test_equal_values_have_an_interval_of_no_width_and_no_warning(value):
+    with warnings.catch_warnings(action="error"):
+        mean, half_width = mean_interval([value] * 3)
+    assert math.isclose(mean, value) and math.isclose(half_width, 0, abs_tol=1e-9)
 
 
 def test_one_value_has_no_interval_and_shows_no_effect():

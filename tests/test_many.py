@@ -11,12 +11,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from distributed import Client
 
-from src import InputError, sweep
+from src import InputError
 from src.experiments import MODEL4
-from src.sweep import run_many
+from src.runs import many, records
+from src.runs.many import run_many
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = replace(MODEL4, layer_line="4 P P G t10", batch_size=512, epochs=1)
@@ -46,10 +48,10 @@ def finish(process):
 
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
-    return found
+    return result
 
 
 def numbers(folder, seed=0):
@@ -72,7 +74,7 @@ def test_a_killed_run_started_again_ends_as_if_nothing_had_happened(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--jobs", "2"]], ids=["one job", "two jobs"])
-def test_ctrl_c_ends_soon_and_says_what_is_saved_and_how_to_go_on(tmp_path, arguments):
+def test_ctrl_c_ends_soon_and_says_what_is_saved_and_how_to_resume(tmp_path, arguments):
     program = ("-m", "src") if arguments else ("-c", PROGRAM)
     process = start(tmp_path, "--seeds", "0-9", *arguments, program=program)
     wait_for(lambda: list(tmp_path.glob(".unfinished/*.lock")))
@@ -82,7 +84,17 @@ def test_ctrl_c_ends_soon_and_says_what_is_saved_and_how_to_go_on(tmp_path, argu
     _, errors = process.communicate(timeout=60)
     assert time.monotonic() - interrupted < 10  # seconds; a second or two where nothing else runs
     assert process.returncode == 130 and "Traceback" not in errors
-    assert f"finished runs are in {tmp_path}" in errors and "run the same command again to go on" in errors
+    assert f"finished runs are in {tmp_path}" in errors and "run the same command again to resume" in errors
+
+
+def test_the_workers_of_a_parent_that_is_killed_end_within_seconds(tmp_path):
+    process = start(tmp_path, "--seeds", "0-9", "--jobs", "2", program=("-m", "src"))
+    wait_for(lambda: len(list(tmp_path.glob(".unfinished/*.lock"))) == 2)
+    workers = [child.pid for child in psutil.Process(process.pid).children() if "spawn_main" in str(child.cmdline())]
+    assert len(workers) == 2
+    process.kill()
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
+    process.communicate()
 
 
 def test_two_sweeps_at_once_on_the_same_results_train_every_run_once(tmp_path):
@@ -103,8 +115,8 @@ def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path, capsys):
 
 
 def test_a_process_that_is_lost_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "run_one", _killed)
-    with pytest.raises(InputError, match="a process was killed in mid-run"):
+    monkeypatch.setattr(many, "run_one", _killed)
+    with pytest.raises(InputError, match="a process was killed in the middle of its run"):
         run_many([(TINY, 0), (TINY, 1)], tmp_path, jobs=2)
 
 
@@ -139,10 +151,10 @@ def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run
     tasks = [(TINY, seed) for seed in range(3)]
     with cluster(tmp_path, workers=2) as (address, workers):
         program = (
-            "import sys; from dataclasses import replace; from src.experiments import MODEL4; "
-            "from src.sweep import run_many; "
+            "from dataclasses import replace; from pathlib import Path; from src.experiments import MODEL4; "
+            "from src.runs.many import run_many; "
             f"tiny = replace(MODEL4, layer_line={TINY.layer_line!r}, batch_size=512, epochs=1); "
-            f"run_many([(tiny, seed) for seed in range(3)], {str(tmp_path)!r}, scheduler={address!r})"
+            f"run_many([(tiny, seed) for seed in range(3)], Path({str(tmp_path)!r}), scheduler={address!r})"
         )
         sweeping = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         with Client(address) as client:
@@ -151,14 +163,14 @@ def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run
         workers[0].kill()
         _, errors = sweeping.communicate(timeout=120)
         assert sweeping.returncode == 0, errors
-    came_back = [sweep.recorded(*task, tmp_path, "test") for task in tasks]
+    came_back = [records.recorded(*task, tmp_path) for task in tasks]
     alone = run_many(tasks[:1], tmp_path / "alone")
     assert [record.seed for record in came_back] == [0, 1, 2]
     assert came_back[0].predictions == alone[0].predictions
 
 
 def test_a_cluster_without_workers_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "SCHEDULER_WAIT", 2)
+    monkeypatch.setattr(many, "SCHEDULER_WAIT", 2)
     with cluster(tmp_path, workers=0) as (address, _), pytest.raises(InputError, match="was lost or has no worker"):
         run_many([(TINY, 0)], tmp_path, scheduler=address)
 
@@ -167,10 +179,10 @@ def test_a_scheduler_that_dies_in_mid_run_is_one_sentence(tmp_path):
     with cluster(tmp_path, workers=1) as (address, _):
         tasks = f"[(replace(MODEL4, layer_line={TINY.layer_line!r}), seed) for seed in range(9)]"
         program = (
-            "import sys; from dataclasses import replace; from src import __main__; "
-            "from src.experiments import MODEL4; from src.sweep import run_many; "
-            f"__main__.COMMANDS['list'] = lambda _: run_many({tasks}, {str(tmp_path)!r}, scheduler={address!r}); "
-            "sys.exit(__main__.main(['list']))"
+            "import sys; from dataclasses import replace; from pathlib import Path; from src import InputError; "
+            "from src.experiments import MODEL4; from src.runs.many import run_many\n"
+            f"try: run_many({tasks}, Path({str(tmp_path)!r}), scheduler={address!r})\n"
+            "except InputError as error: sys.exit(str(error))"
         )
         environment = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
         command = [sys.executable, "-c", program]
@@ -180,17 +192,16 @@ def test_a_scheduler_that_dies_in_mid_run_is_one_sentence(tmp_path):
             scheduler = client.run_on_scheduler(os.getpid)
         os.kill(scheduler, signal.SIGKILL)
         _, errors = sweeping.communicate(timeout=60)
-    assert sweeping.returncode == 2, errors
     assert "was lost or has no worker" in errors and "Traceback" not in errors
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "SCHEDULER_WAIT", 1)
+    monkeypatch.setattr(many, "SCHEDULER_WAIT", 1)
     with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
         run_many([(TINY, 0)], tmp_path, scheduler="tcp://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("jobs", [0, -1])
 def test_less_than_one_job_is_refused(tmp_path, jobs):
-    with pytest.raises(InputError, match="--jobs must be at least 1"):
+    with pytest.raises(InputError, match="--jobs must be a whole number from 1 to 256"):
         run_many([(TINY, 0)], tmp_path, jobs=jobs)

@@ -1,0 +1,1 @@
+"""What the records say: statistics, tables, sentences, figures, and the README that shows them."""

@@ -1,0 +1,138 @@
+"""The published logs beside what came out here: rows, sentences and points from records of their steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from torch import nn
+
+from src.evidence.significance import effect, mean_interval
+from src.evidence.tables import Records, Row, differences, interval, values
+from src.experiments import MODEL4, SERIES, changes
+from src.model import build, count_parameters
+from src.studies.published import Step, of_log
+
+TRAIN_TOLERANCE = 0.5  # points by which a training accuracy may differ from the reported one
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network in the plane of parameters and test accuracy (percent)."""
+
+    group: str  # the log, or "ours"
+    name: str
+    parameters: int
+    reported: float | None  # by the log: the best epoch of one run
+    measured: tuple[float, float] | None  # mean over seeds and half-width of its 95 % interval, of the final networks
+
+
+def points(steps: dict[str, Step], records_by_name: Records) -> list[Point]:
+    """Make the Points of published Steps, also of those without records, and of the models of the series."""
+
+    def point(group, name, experiment, reported):
+        measured = None
+        if records := records_by_name.get(name):  # rounded, so that every version of SciPy gives the same Point
+            measured = tuple(round(number, 6) for number in mean_interval(values(records, "test accuracy")))
+        return Point(group, name, count_parameters(build(experiment)), reported, measured)
+
+    published = [point(step.log, name, step.experiment, step.test) for name, step in steps.items()]
+    return published + [point("ours", name, experiment, None) for name, experiment in SERIES.items()]
+
+
+def count_running_statistics(module: nn.Module) -> int:
+    """Count the running means and variances of batch normalization, which Keras counts as parameters."""
+    return sum(buffer.numel() for buffer in module.buffers() if buffer.is_floating_point())
+
+
+def counted(step: Step) -> str:
+    """Say how many parameters a Step has, and how that makes the reported number."""
+    network = build(step.experiment)
+    trainable, running = count_parameters(network), count_running_statistics(network)
+    if trainable == step.parameters:
+        return f"{trainable:,}"
+    if trainable + running == step.parameters:
+        return f"{trainable:,} + {running} running statistics"
+    return f"{trainable:,} (reported: {step.parameters:,})"
+
+
+def results(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:
+    """Make a row per Step: what its log reported, and what was measured here, by the log's statistic and as a mean."""
+    for name, step in steps.items():
+        records = records_by_name[name]
+        best = max(values(records, "best epoch"), default=0)
+        yield {
+            "step": name,
+            "parameters": counted(step),
+            "test % reported": "not given" if step.test is None else f"{step.test:.2f}",
+            "test % here, best epoch of the best seed": f"{best:.2f}" if records else "",
+            "test % here": interval(values(records, "test accuracy")) if records else "",
+            "seeds": f"{len(records)}",
+            "train % reported": f"{step.train:.2f}",
+            "train % here": interval(values(records, "train accuracy")) if records else "",
+            "compared with the log": _compared(step, best, records) if records else "not run yet",
+        }
+
+
+def _compared(step, best, records):
+    """Say whether the records confirm the log, rounded as the table shows it."""
+    short = round((step.test or 0) - best, 2)
+    away = round(fmean(values(records, "train accuracy")) - step.train, 2)
+    words = [f"test {short:.2f} short"] if short > 0 else []
+    words += [f"train {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
+    return ", ".join(words) or ("reached" if step.test is not None else "train reached")
+
+
+def lead(steps: dict[str, Step], records_by_name: Records) -> str:
+    """Say how Model4 stands beside the best of the Steps that have records, by the mean over seeds."""
+    means = {name: fmean(values(records_by_name[name], "test accuracy")) for name in steps if records_by_name[name]}
+    best = max(means, key=means.get)
+    ours, theirs = records_by_name[MODEL4.name], records_by_name[best]
+    paired = differences(theirs, ours)
+    return (
+        f"Model4 ends at {interval(values(ours, 'test accuracy'))} % with {ours[0].parameters:,} parameters. "
+        f"The best published step by the same mean is {best}, at {interval(values(theirs, 'test accuracy'))} % with "
+        f"{theirs[0].parameters:,}. On the seeds that both have, Model4 is {interval(paired, signed=True)} "
+        f"points from it ({effect(paired)})."
+    )
+
+
+def claims(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:
+    """Make a row per Step of one log: what it adds, the change that it claims, and the change here, seed by seed."""
+    for before, step in pairwise([None, *steps.values()]):
+        name, claim, paired = step.experiment.name, None, []
+        if before:
+            paired = differences(records_by_name[before.experiment.name], records_by_name[name])
+            claim = None if None in (before.test, step.test) else step.test - before.test
+        yield {
+            "step": name,
+            "the log adds": step.adds,
+            "what changes here": "; ".join(changes(before.experiment, step.experiment)) if before else "",
+            "claimed": "" if claim is None else f"{claim:+.2f}",
+            "measured": interval(paired, signed=True) if paired else "",
+            "confirmed?": _verdict(claim, paired) if paired else "",
+        }
+
+
+def _verdict(claim, paired):
+    """Say whether paired differences confirm a claimed change."""
+    shown = effect(paired)
+    if claim is None:
+        return f"no claim; {shown}"
+    if shown not in ("helps", "hurts"):
+        return shown
+    return "yes" if (shown == "helps") == (claim > 0) else f"the opposite: it {shown}"
+
+
+def tally(steps: dict[str, Step], records_by_name: Records) -> str:
+    """Say how many of the changes that the logs claim are confirmed."""
+    logs = sorted({step.log for step in steps.values()})
+    rows = [row for log in logs for row in claims(of_log(steps, log), records_by_name)]
+    verdicts = [row["confirmed?"] for row in rows if row["claimed"] and row["confirmed?"]]
+    confirmed = verdicts.count("yes")
+    opposite = sum(verdict.startswith("the opposite") for verdict in verdicts)
+    undecided = len(verdicts) - confirmed - opposite
+    return (
+        f"Of the {len(verdicts)} changes that the logs claim from one step to the next, these seeds confirm "
+        f"{confirmed} and show the opposite of {opposite}; {undecided} cannot be told from chance."
+    )

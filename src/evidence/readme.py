@@ -1,0 +1,197 @@
+"""What the repository shows of the records: the README's generated blocks, the figures and the notebooks.
+
+All of it is rendered in one way; publish() writes it, check() compares it with what is there.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from src import ROOT, InputError, notebooks
+from src.evidence import logs, sentences, tables
+from src.evidence.figures import accuracies, history, published, save, seeds, series, source_of
+from src.evidence.tables import Records, markdown
+from src.experiments import MODEL4, SERIES
+from src.runs import files
+from src.runs.records import RESULTS, load_all
+from src.speed import timing
+from src.speed.bench import TIMINGS
+from src.studies.catalogue import EXPERIMENTS, GROUPS
+from src.studies.ladder import LADDER
+from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
+from src.studies.trials import CHOICES
+
+COMPARED = [*SERIES.values(), *LADDER, *GROUPS["leave-one-out"]]
+
+
+def publish(root: Path = ROOT) -> str:
+    """Write the blocks of README.md and the figures from the records; return a sentence that says so.
+
+    root: the folder of README.md, images/, notebooks/ and results/.
+    Raises InputError for a bad record, for an experiment without records and for a README without its markers.
+    """
+    evidence, _, rendered, drawings = _render(root)
+    for name, (draw, source) in drawings.items():
+        save(draw(), name, source, root / "images")
+    files.write(root / "README.md", rendered.encode())
+    return f"README.md and {len(drawings)} figures written from {_count(*evidence)} records."
+
+
+def check(root: Path = ROOT) -> str:
+    """Compare README.md, figures and notebooks with the records; return a sentence if all agree.
+
+    Raises InputError that names the first line, figure or notebook that does not, and otherwise as publish() does.
+    """
+    evidence, readme, rendered, drawings = _render(root)
+    lines = zip_longest(readme.splitlines(), rendered.splitlines(), fillvalue="nothing")
+    for number, (line, due) in enumerate(lines, start=1):
+        if line != due:
+            raise InputError(f"README.md, line {number}, says '{line}', but the records say '{due}'; run make report.")
+    for name, (_, source) in drawings.items():
+        if source_of(name, root / "images") != source:
+            raise InputError(f"images/{name} was not drawn from these records; run make report.")
+    _check_notebooks(root / "notebooks", *evidence)
+    return f"README, figures and notebooks agree with {_count(*evidence)} records."
+
+
+def _render(root):
+    """Return the evidence below root/results, README.md as it is and as it should be, and the figures due."""
+    evidence = load_evidence(root / "results")
+    times_by_name = {name: timing.load(name, root / "results" / "bench") for name in TIMINGS}
+    blocks = readme_blocks(*evidence) | {name: TIMINGS[name].text(times) for name, times in times_by_name.items()}
+    speed = {f"speed-{name}.png": partial(TIMINGS[name].figure, times) for name, times in times_by_name.items()}
+    try:
+        readme = (root / "README.md").read_text()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {root / 'README.md'} ({error}); check it out again.") from error
+    return evidence, readme, _filled(readme, blocks), figures(evidence[0]) | _with_source(speed)
+
+
+def _count(records_by_name, trials_by_name):
+    return sum(map(len, [*records_by_name.values(), *trials_by_name.values()]))
+
+
+def load_evidence(results: Path = RESULTS) -> tuple[Records, Records]:
+    """Return the records of runs on the test set, and those of trials on the validation split.
+
+    Raises InputError unless every experiment has the seeds that comparisons need; published steps may have none yet.
+    """
+    tests = {0: GROUPS["published"], sentences.COMMON_SEEDS: COMPARED}
+    trials = {1: GROUPS["published-choices"], 2: GROUPS["choices"]}
+    return _load(results, "test", tests), _load(results, "validation", trials)
+
+
+def _load(results, split, experiments_by_seeds):
+    """Return the records of experiments, by the number of seeds that they must have."""
+    records_by_name, needed = load_all(results, EXPERIMENTS, split), {}
+    for number, experiments in experiments_by_seeds.items():
+        group = _of(experiments, records_by_name)
+        lacking = [name for name in group if not set(range(number)) <= {record.seed for record in group[name]}]
+        if lacking:
+            raise InputError(
+                f"{results} lacks {split} records of {', '.join(lacking)}; make them with: "
+                f"python -m src run {' '.join(lacking)} --seeds 0-{number - 1} --split {split} --jobs 2"
+            )
+        needed |= group
+    return needed
+
+
+def _of(experiments, records_by_name):
+    return {experiment.name: records_by_name[experiment.name] for experiment in experiments}
+
+
+def readme_blocks(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
+    """Return the README's generated blocks, those on speed aside: name of the marker -> Markdown."""
+    return {
+        "series": markdown(tables.summary(_of(SERIES.values(), records_by_name))),
+        **{name: sentences.log(name, records_by_name) for name in SERIES},
+        **statements(records_by_name, trials_by_name),
+        **_beside_logs(records_by_name),
+    }
+
+
+def statements(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
+    """Return what both the README and the Evidence notebook say: name -> Markdown."""
+    return {
+        "trust": sentences.trust(records_by_name),
+        "ladder": markdown(tables.ladder(records_by_name)),
+        "leave-one-out": markdown(tables.leave_one_out(records_by_name)),
+        "selection-bias": markdown(tables.selection_bias(_of(COMPARED, records_by_name))),
+        "choices": markdown(tables.choices(CHOICES, trials_by_name)),
+    }
+
+
+def published_statements(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
+    """Return what the Published notebook says: name -> Markdown; the changes of a log under its letter."""
+    letters = sorted({step.log for step in STEPS.values()})
+    return {
+        **_beside_logs(records_by_name),
+        **{letter: markdown(logs.claims(of_log(STEPS, letter), records_by_name)) for letter in letters},
+        "published-choices": markdown(tables.choices(PUBLISHED_CHOICES, trials_by_name)),
+    }
+
+
+def _beside_logs(records_by_name):
+    """Return what both the README and the Published notebook say of the published steps: name -> Markdown."""
+    return {
+        "published": markdown(logs.results(STEPS, records_by_name)),
+        "lead": f"{logs.lead(STEPS, records_by_name)} {logs.tally(STEPS, records_by_name)}",
+    }
+
+
+def figures(records_by_name: Records) -> dict[str, tuple[Callable[[], Figure], str]]:
+    """Return the figures that are drawn from records: file name -> (function that draws it, hash of its numbers)."""
+
+    variants = _of([MODEL4, *GROUPS["leave-one-out"]], records_by_name)
+    drawings = {
+        "series.png": partial(series, _of(SERIES.values(), records_by_name)),
+        "seeds.png": partial(seeds, records_by_name[MODEL4.name]),
+        "ladder.png": partial(accuracies, _of(LADDER, records_by_name), "What does each step of the ladder add?"),
+        "leave-one-out.png": partial(accuracies, variants, "What is each technique worth in Model4?"),
+        "published.png": partial(published, logs.points(STEPS, records_by_name)),
+        **{f"{name}.png": partial(history, records_by_name[name]) for name in SERIES},
+    }
+    return _with_source(drawings)
+
+
+def _with_source(draw_by_name):
+    """Put a hash of what each function draws, its arguments, beside it."""
+    return {
+        name: (draw, hashlib.sha256(repr(draw.args).encode()).hexdigest()[:16]) for name, draw in draw_by_name.items()
+    }
+
+
+def _filled(readme, blocks):
+    """Return the text of a README with new content between the markers of each block."""
+    for name, block in blocks.items():
+        opening, closing = f"<!-- report: {name} -->", f"<!-- end of {name} -->"
+        before, opened, rest = readme.partition(f"{opening}\n")
+        _, closed, after = rest.partition(f"\n{closing}")
+        if not (opened and closed):
+            raise InputError(f"README.md has no block between {opening} and {closing}; add it.")
+        readme = before + opened + block + closed + after
+    return readme
+
+
+def _check_notebooks(folder, records_by_name, trials_by_name):
+    """Raise InputError unless Evidence and Published say what is due, and each model shows the record of seed 0."""
+    statements_by_notebook = {
+        "Evidence": statements(records_by_name, trials_by_name),
+        "Published": published_statements(records_by_name, trials_by_name),
+    }
+    for notebook, due in statements_by_notebook.items():
+        shown = notebooks.statements(folder / f"{notebook}.ipynb")
+        for name in due | shown:
+            if shown.get(name) != due.get(name):
+                raise InputError(f"notebooks/{notebook}.ipynb disagrees with the records on '{name}'; run make report.")
+    for name, experiment in SERIES.items():
+        record = records_by_name[name][0]
+        due = (record.hash, sentences.analysis(record, experiment.target))
+        if notebooks.shown_record(folder / f"{name}.ipynb") != due:
+            raise InputError(
+                f"notebooks/{name}.ipynb disagrees with the record of seed 0 on 'analysis'; run make notebooks."
+            )

@@ -1,0 +1,98 @@
+"""Sentences from records, in Markdown: what a run or an experiment says, and how far it can be trusted."""
+
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean, stdev
+
+from src.evidence.significance import effect, sampling_error, seeds_to_settle
+from src.evidence.tables import QUANTITIES, Records, differences, interval, values
+from src.experiments import MODEL4, SERIES, Condition
+from src.runs.records import Record
+from src.studies.ladder import UNDROPPED
+
+COMMON_SEEDS = 5  # every experiment on the test set has at least the seeds 0 to 4
+RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def verdicts(target: Sequence[Condition], records: Sequence[Record]) -> list[str]:
+    """Say of each Condition what the records have on average (at worst, for a lowest), and whether it is met."""
+    lines = []
+    for condition in target:
+        numbers = values(records, condition.quantity)
+        value = min(numbers) if condition.quantity.startswith("lowest") else fmean(numbers)
+        shown = f"{value:,.0f}" if condition.quantity in ("parameters", "epochs") else f"{value:.2f}"
+        met = "met" if RELATIONS[condition.relation](value, condition.bound) else "**missed**"
+        lines.append(f"{condition}: {shown}, {met}")
+    return lines
+
+
+def analysis(record: Record, target: Sequence[Condition]) -> str:
+    """Say what one run shows, how far it can be trusted, and whether its target is met."""
+    train, test, gap = (QUANTITIES[name](record) for name in ("train accuracy", "test accuracy", "generalization gap"))
+    best = max(record.history, key=lambda epoch: epoch.test_accuracy)
+    error = _sampling_error(test, record)
+    lines = [
+        f"After {len(record.history)} epochs {train:.2f} % of the training images were classified right "
+        f"while learning, and {test:.2f} % of the test images: a generalization gap of {gap:+.2f} points; "
+        f"{_reading(gap, error)}.",
+        f"On {len(record.predictions):,} test images this accuracy carries a sampling error of ±{error:.2f} "
+        "points (95 %), before any difference between seeds.",
+        f"The best epoch was number {best.epoch} with {100 * best.test_accuracy:.2f} %. Reporting it would add "
+        f"{100 * best.test_accuracy - test:.2f} points of test-set selection bias; the series reports the last.",
+        *(f"Target {line}." for line in verdicts(target, [record])),
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def log(name: str, records_by_name: Records) -> str:
+    """Return Results and Analysis of a model of the series over its recorded seeds."""
+    records = records_by_name[name]
+    tests, gap = values(records, "test accuracy"), fmean(values(records, "generalization gap"))
+    results = (
+        f"**Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
+        f"train {interval(values(records, 'train accuracy'))} %, test {interval(tests)} % "
+        f"(from {min(tests):.2f} to {max(tests):.2f}), {records[0].parameters:,} parameters."
+    )
+    analysis = (
+        f"**Analysis.** The generalization gap is {gap:+.2f} points: "
+        f"{_reading(gap, _sampling_error(tests[0], records[0]))}."
+    )
+    if before := {after: before for before, after in pairwise(SERIES)}.get(name):
+        paired = differences(records_by_name[before], records)
+        shown = effect(paired)
+        analysis += (
+            f" Against {before}, seed by seed, the test accuracy changes by {interval(paired, signed=True)} points: "
+            f"{f'the step {shown}' if shown in ('helps', 'hurts') else shown}."
+        )
+    met = "; ".join(verdicts(SERIES[name].target, records[:COMMON_SEEDS]))
+    return "\n\n".join([results, analysis, f"Target, over the first {COMMON_SEEDS} seeds: {met}."])
+
+
+def trust(records_by_name: Records) -> str:
+    """Say how much one run of Model4 shows, and how many would settle a small difference."""
+    records = records_by_name[MODEL4.name]
+    tests = values(records, "test accuracy")
+    deviation = stdev(differences(records_by_name[UNDROPPED.name], records))
+    return (
+        f"Over {len(tests)} seeds Model4 ends between {min(tests):.2f} and {max(tests):.2f} %, with a mean of "
+        f"{interval(tests)} %. On {len(records[0].predictions):,} images such an accuracy carries a sampling error of "
+        f"±{_sampling_error(fmean(tests), records[0]):.2f} points of its own: the seeds say how the recipe varies on "
+        "these images, not on others. Paired differences between Model4 and the step before it scatter by "
+        f"{deviation:.3f} points from seed to seed; at that scatter {seeds_to_settle(0.05, deviation)} seeds would "
+        f"settle a difference of 0.05 points, and {seeds_to_settle(0.02, deviation)} one of 0.02."
+    )
+
+
+def _sampling_error(accuracy, record):
+    """Return the half-width of the 95 % interval, in points, of an accuracy in percent on a record's test images."""
+    return 100 * sampling_error(accuracy / 100, len(record.predictions))
+
+
+def _reading(gap, error):
+    """Say what a generalization gap, in points, means beside the sampling error of the test set."""
+    if gap > error:
+        return "the network knows its training images better than digits in general"
+    if gap < -error:
+        return "what the network sees while training is harder than the test"
+    return "no more than the sampling error of the test set"

@@ -1,0 +1,48 @@
+"""What several runs say together: means with their uncertainty, and paired comparisons."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from itertools import count
+from statistics import fmean
+
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and the half-width of its 95 % t-interval; the half-width of a single value is nan."""
+    with warnings.catch_warnings(action="ignore"):  # SciPy warns of equal values, and of a single one
+        interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
+    return fmean(values), float(interval.high - interval.low) / 2
+
+
+def effect(differences: Sequence[float]) -> str:
+    """Say what paired differences show: "helps" if their 95 % t-interval lies above 0, "hurts" if below.
+
+    Two differences show nothing: two that are equal by chance have an interval of no width.
+    """
+    mean, half_width = mean_interval(differences)
+    if len(differences) > 2 and abs(mean) > half_width:
+        return "helps" if mean > 0 else "hurts"
+    return f"no difference shown at {len(differences)} seed{'s' * (len(differences) != 1)}"
+
+
+def sampling_error(accuracy: float, images: int) -> float:
+    """Return the half-width of the 95 % interval (normal approximation) of an accuracy, a fraction, on some images."""
+    return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(accuracy * (1 - accuracy) / images)
+
+
+def mcnemar(right_before: Sequence[bool], right_after: Sequence[bool]) -> float:
+    """Return the p-value of the exact two-sided McNemar test; (N,) booleans: the images that each run gets right."""
+    pairs = list(zip(right_before, right_after, strict=True))
+    only_before, only_after = pairs.count((True, False)), pairs.count((False, True))
+    disagreements = only_before + only_after
+    return float(stats.binomtest(only_before, disagreements).pvalue) if disagreements else 1.0
+
+
+def seeds_to_settle(difference: float, deviation: float) -> int:
+    """Return how many seeds give a 95 % t-interval within ±difference, for paired differences of that deviation."""
+    quantile = (1 + CONFIDENCE) / 2
+    return next(n for n in count(2) if deviation * stats.t.ppf(quantile, n - 1) / math.sqrt(n) <= difference)

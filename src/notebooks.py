@@ -1,0 +1,121 @@
+"""What the notebooks need besides: sources and networks to read, outputs that say what they are of, their address."""
+
+import inspect
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+from IPython.display import Markdown, display
+
+from src import ROOT, InputError
+from src.experiments import Experiment
+from src.model import build, count_parameters, layers
+from src.runs import files
+
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+
+
+def source(*objects: Callable) -> Markdown:
+    """Return the source of functions and classes as Markdown to display, each below the path of its file."""
+    blocks = []
+    for each in objects:
+        path = Path(inspect.getfile(each)).resolve().relative_to(ROOT).as_posix()
+        blocks.append(f"`{path}`\n\n```python\n{inspect.getsource(each).rstrip()}\n```")
+    # nbconvert's HTML would show code in an output in the proportional font of its text.
+    return Markdown("\n\n".join(['<div style="font-family: monospace">', *blocks, "</div>"]))
+
+
+def layer_table(experiment: Experiment) -> str:
+    """Return the network of an experiment as text, one line per word of its layer line."""
+    lines = [f"{'word':>6}  {'layer':<26}{'output':>12}  {'receptive field':>15}  {'parameters':>10}"]
+    network = build(experiment)
+    for layer, module in zip(layers(experiment.layer_line), network, strict=False):
+        name = f"{layer.kernel}x{layer.kernel} {layer.kind}"
+        output = f"{layer.channels} x {layer.size} x {layer.size}"
+        parameters = count_parameters(module)
+        lines.append(f"{layer.word:>6}  {name:<26}{output:>12}  {layer.receptive_field:>15}  {parameters:>10,}")
+    return "\n".join([*lines, f"{'total':>6}{count_parameters(network):>69,}"])
+
+
+def with_epochs_from_environment(experiment: Experiment) -> Experiment:
+    """Return the experiment with the number of epochs in the environment variable EPOCHS, if it is set.
+
+    This is how `make run EPOCHS=2` reaches the notebooks. Raises InputError if EPOCHS is not a whole number.
+    """
+    epochs = os.environ.get("EPOCHS") or experiment.epochs
+    try:
+        return replace(experiment, epochs=int(epochs))
+    except ValueError:
+        raise InputError(f"EPOCHS={epochs} is not a whole number; write for example EPOCHS=2.") from None
+
+
+def show(text: str, **metadata: str) -> None:
+    """Display Markdown and keep metadata with this output in the notebook's file: statement=name or record=hash."""
+    display(Markdown(text), metadata=metadata)
+
+
+def statements(path: Path) -> dict[str, str]:
+    """Return the statements that a notebook shows: name -> Markdown. Raises InputError if it cannot be read."""
+    return dict(_outputs(path, "statement"))
+
+
+def shown_record(path: Path) -> tuple[str, str] | None:
+    """Return the hash of the record that a notebook analyses, and the analysis in Markdown; None if it has none.
+
+    Raises InputError if the notebook cannot be read.
+    """
+    return next(iter(_outputs(path, "record")), None)
+
+
+def _outputs(path, key):
+    """Return (metadata[key], Markdown) of the outputs that have such metadata."""
+    return [
+        (output.metadata[key], output.data.get("text/markdown", ""))
+        for cell in _read(path).cells
+        for output in cell.get("outputs", [])
+        if key in output.get("metadata", {})
+    ]
+
+
+def set_address(repo: str | None = None, folder: Path = ROOT / "notebooks") -> str:
+    """Write repo ("owner/name" on GitHub, by default that of the git remote origin) into the notebooks of a folder.
+
+    It goes into the setting REPO and the Colab badge; without an address there is no badge.
+    Returns a sentence that says what was done. Raises InputError for an address of another form.
+    """
+    repo = _origin() if repo is None else repo
+    if repo and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise InputError(f"REPO={repo} is not an address on GitHub; write REPO=owner/name.")
+    for path in sorted(folder.glob("*.ipynb")):
+        notebook = _read(path)
+        title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
+        lines = [line for line in title.source.splitlines() if not line.startswith("[![Open in Colab]")]
+        if repo:
+            url = f"https://colab.research.google.com/github/{repo}/blob/main/notebooks/{path.name}"
+            lines.insert(1, f"{BADGE}({url})")
+        title.source = "\n".join(lines)
+        setup.source = re.sub(r'^REPO = ".*?"', f'REPO = "{repo}"', setup.source, count=1)
+        files.write(path, nbformat.writes(notebook).encode() + b"\n")
+    return f"The notebooks point to {repo}." if repo else "No address is known: the notebooks carry no badge."
+
+
+def _origin():
+    """Return owner/name of the GitHub repository that this clone came from, or ""."""
+    try:
+        answer = subprocess.run(["git", "-C", ROOT, "remote", "get-url", "origin"], capture_output=True, text=True)
+    except OSError:  # no git: then no address is known either
+        return ""
+    match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", answer.stdout.strip())
+    return match[1] if match else ""
+
+
+def _read(path):
+    """Return the notebook in a file. Raises InputError if it cannot be read."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat lets through whatever the damage leads to
+        raise InputError(f"cannot read the notebook {path} ({type(error).__name__}); check it out again.") from error

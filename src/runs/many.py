@@ -1,0 +1,149 @@
+"""Many runs: experiments x seeds, in processes or on a cluster, recorded as they finish and never trained twice."""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tqdm import tqdm
+
+from src import InputError, data
+from src.checks import check_number
+from src.experiments import Experiment
+from src.runs import checkpoints, files, records
+from src.runs.one import check_run, train
+from src.runs.records import Record, recorded
+
+SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler, and for a first worker
+
+# A run draws from torch's global random generator, so a process does one run at a time.
+_one_run = threading.Lock()
+
+Task = tuple[Experiment, int]  # with its seed
+
+
+def run_many(
+    tasks: list[Task],
+    folder: Path,
+    device: str = "auto",
+    split: str = "test",
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> list[Record]:
+    """Return the Records of tasks in their order; those below the folder are not trained again.
+
+    jobs: runs at a time in processes of this machine, 1 to 256. scheduler: the address (tcp://host:port) of
+    a Dask scheduler whose workers do the runs instead; their records come back and are saved here.
+    Raises InputError for what train() refuses, for a scheduler that does not answer
+    and for processes or workers that are lost; the runs that are recorded by then stay.
+    """
+    check_number("--jobs", jobs, 1, 256, whole=True)
+    for _, seed in tasks:
+        check_run(seed, split, device)
+    records_by_task = {task: recorded(*task, folder, split) for task in tasks}
+    for record in filter(None, records_by_task.values()):
+        print(record, "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
+    missing = [task for task, record in records_by_task.items() if not record]
+    if scheduler:
+        results = _on_cluster(missing, folder, device, split, scheduler)
+    elif jobs > 1:
+        results = _in_processes(missing, folder, device, split, jobs)
+    else:
+        results = (run_one(*task, folder, device, split) for task in missing)
+    bar = tqdm(total=len(missing), desc="runs", unit="run", smoothing=0, disable=None, leave=False)
+    with bar, contextlib.closing(results):
+        bar.refresh()
+        for record in results:
+            if jobs > 1 or scheduler:  # otherwise train() has shown it
+                tqdm.write(str(record))
+            bar.update()
+    return [recorded(*task, folder, split) for task in tasks]
+
+
+def run_one(
+    experiment: Experiment, seed: int, folder: Path, device: str = "auto", split: str = "test", quiet: bool = False
+) -> Record:
+    """Return the Record of one run below a folder; train and save it there, unless it is recorded already.
+
+    An interrupted run is resumed after its last finished epoch. Of two processes that want the same
+    run at once, the second waits for the first and takes its record.
+    """
+    checkpoint = checkpoints.path_of(folder, experiment.name, seed, split)
+    with files.lock(checkpoint.with_suffix("")):
+        if record := recorded(experiment, seed, folder, split):
+            return record
+        record = Record.from_run(train(experiment, seed, None, split, device, checkpoint, quiet))
+        records.save(record, folder)
+        checkpoint.unlink()
+        return record
+
+
+def _in_processes(tasks: list[Task], folder: Path, device: str, split: str, jobs: int) -> Iterator[Record]:
+    """Yield the Records of tasks as processes of this machine finish them."""
+    data.load("test")  # once, so that not every process fetches it
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_follow_parent)
+    try:
+        futures = [pool.submit(run_one, *task, folder, device, split, quiet=True) for task in tasks]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process was killed in the middle of its run, perhaps for lack of memory; run the same command again to "
+            "resume, with fewer --jobs."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+
+
+def _follow_parent() -> None:
+    """In a process of the pool: leave Ctrl-C to the parent, and end when it ends, however it does."""
+
+    def wait_and_exit() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait_and_exit, daemon=True).start()
+
+
+def _on_cluster(tasks: list[Task], folder: Path, device: str, split: str, scheduler: str) -> Iterator[Record]:
+    """Yield the Records of tasks as the workers of a Dask cluster finish them, each saved before."""
+    import distributed  # takes a second
+
+    for name in ["distributed", "distributed.client"]:  # a lost cluster is reported below, in one sentence
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        client = distributed.Client(scheduler, timeout=SCHEDULER_WAIT)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler} within {SCHEDULER_WAIT} seconds; "
+            "start one with 'dask scheduler' and give the address that it prints."
+        ) from error
+    try:
+        with client:
+            client.wait_for_workers(1, timeout=SCHEDULER_WAIT)
+            futures = [client.submit(_run_remotely, *task, device, split, pure=False) for task in tasks]
+            for future in distributed.as_completed(futures):
+                record = future.result()
+                records.save(record, folder)
+                yield record
+    except (TimeoutError, OSError, CancelledError, distributed.KilledWorker) as error:
+        raise InputError(
+            f"the cluster at {scheduler} was lost or has no worker ({type(error).__name__}); what came back is "
+            "recorded: repair the cluster and run the same command again to resume."
+        ) from error
+
+
+def _run_remotely(experiment: Experiment, seed: int, device: str, split: str) -> Record:
+    """Return the Record of a run in a worker of a cluster, which keeps nothing of it."""
+    with _one_run, tempfile.TemporaryDirectory() as folder:
+        return Record.from_run(train(experiment, seed, None, split, device, Path(folder, "checkpoint"), quiet=True))

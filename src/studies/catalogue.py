@@ -1,0 +1,35 @@
+"""Every experiment by its name, and groups of them: the series, what it is compared with, the published steps."""
+
+from src import InputError
+from src.experiments import MODEL4, SERIES, Experiment
+from src.studies.ladder import LADDER, LEAVE_ONE_OUT
+from src.studies.published import PUBLISHED_CHOICES, STEPS
+from src.studies.trials import CHOICES
+
+
+def _compared(choices):
+    """List the experiments of a dict from an experiment to its changes."""
+    return [experiment for start, others in choices.items() for experiment in [start, *others]]
+
+
+GROUPS = {
+    "series": list(SERIES.values()),
+    "ladder": LADDER,
+    "leave-one-out": [other for pair in LEAVE_ONE_OUT for other in pair if other is not MODEL4],
+    "choices": _compared(CHOICES),
+    "published": [step.experiment for step in STEPS.values()],
+    "published-choices": _compared(PUBLISHED_CHOICES),
+}
+EXPERIMENTS = {experiment.name: experiment for group in GROUPS.values() for experiment in group}
+
+
+def find(names: list[str]) -> list[Experiment]:
+    """Return the experiments of names of experiments and groups, each once.
+
+    Raises InputError, naming the experiments and groups, for a name that is neither.
+    """
+    groups = {name: [experiment] for name, experiment in EXPERIMENTS.items()} | GROUPS
+    for name in names:
+        if name not in groups:
+            raise InputError(f"no experiment '{name}'; choose from {', '.join(groups)}.")
+    return list(dict.fromkeys(experiment for name in names for experiment in groups[name]))

@@ -1,0 +1,134 @@
+"""README, figures and notebooks say what the records say; whatever does not is named."""
+
+import json
+import shutil
+
+import pytest
+
+from src import ROOT, InputError
+from src.evidence.readme import check, load_evidence, publish
+from src.evidence.tables import summary
+from src.runs.records import load_all
+from src.studies.catalogue import EXPERIMENTS
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of everything the repository shows, to be tampered with."""
+    for name in ["notebooks", "images", "results"]:
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    return tmp_path
+
+
+def test_readme_figures_and_notebooks_agree_with_the_records():
+    assert "agree with" in check()
+
+
+def test_publishing_again_changes_nothing(copy):
+    before = (copy / "README.md").read_text()
+    publish(copy)
+    assert (copy / "README.md").read_text() == before
+    assert "agree with" in check(copy)
+
+
+def test_a_number_edited_in_the_readme_is_caught_and_its_line_named(copy):
+    lines = (copy / "README.md").read_text().split("\n")
+    number = next(i for i, line in enumerate(lines) if line.startswith("| Model4 |"))
+    lines[number] = lines[number].replace("99.5", "99.9")
+    (copy / "README.md").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=f"README.md, line {number + 1}, says .* run make report"):
+        check(copy)
+
+
+def test_a_readme_without_its_markers_is_refused_and_left_as_it_is(copy):
+    text = (copy / "README.md").read_text().replace("<!-- report: ladder -->", "")
+    (copy / "README.md").write_text(text)
+    for command in [check, publish]:
+        with pytest.raises(InputError, match="no block between <!-- report: ladder -->"):
+            command(copy)
+    assert (copy / "README.md").read_text() == text
+
+
+def test_a_figure_drawn_from_other_records_is_caught(copy):
+    shutil.copy(copy / "images" / "ladder.png", copy / "images" / "series.png")
+    with pytest.raises(InputError, match="images/series.png was not drawn from these records"):
+        check(copy)
+
+
+def edit_output(path, key, name, edit):
+    """Change the one output of a notebook whose metadata has key (with the value name, if there is one)."""
+    notebook = json.loads(path.read_text())
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    [output] = [o for o in outputs if key in o.get("metadata", {}) and name in (None, o["metadata"][key])]
+    edit(output)
+    path.write_text(json.dumps(notebook))
+
+
+def change_a_number(output):
+    output["data"]["text/markdown"] = "".join(output["data"]["text/markdown"]).replace("99.", "98.", 1)
+
+
+@pytest.mark.parametrize(
+    "notebook, key, name, message",
+    [
+        ("Evidence", "statement", "ladder", "Evidence.ipynb .*'ladder'; run make report"),
+        ("Published", "statement", "published", "Published.ipynb .*'published'; run make report"),
+        ("Model4", "record", None, "Model4.ipynb .*'analysis'; run make notebooks"),
+    ],
+)
+def test_a_number_edited_in_a_notebook_is_caught(copy, notebook, key, name, message):
+    edit_output(copy / "notebooks" / f"{notebook}.ipynb", key, name, change_a_number)
+    with pytest.raises(InputError, match=message):
+        check(copy)
+
+
+def test_a_statement_missing_from_a_notebook_is_caught(copy):
+    edit_output(copy / "notebooks" / "Evidence.ipynb", "statement", "trust", lambda output: output["metadata"].clear())
+    with pytest.raises(InputError, match="Evidence.ipynb .*'trust'; run make report"):
+        check(copy)
+
+
+@pytest.mark.parametrize("other", ["seed 1", "no record"])
+def test_a_model_notebook_that_shows_another_run_is_caught(copy, other):
+    hashes = {record.seed: record.hash for record in load_evidence(copy / "results")[0]["Model2"]}
+    metadata = {"record": hashes[1]} if other == "seed 1" else {}
+    edit_output(
+        copy / "notebooks" / "Model2.ipynb", "record", hashes[0], lambda output: output.update(metadata=metadata)
+    )
+    with pytest.raises(InputError, match="Model2.ipynb disagrees with the record of seed 0"):
+        check(copy)
+
+
+def test_a_run_added_by_hand_is_caught(copy):
+    folder = copy / "results" / "test" / "Model4"
+    forged = json.loads((folder / "seed-0.json").read_text())
+    forged["seed"] = 99
+    (folder / "seed-99.json").write_text(json.dumps(forged))
+    with pytest.raises(InputError, match="seed-99.json repeats that of seed 0"):
+        check(copy)
+
+
+def test_an_experiment_without_records_is_named_with_the_command_that_records_it(copy):
+    shutil.rmtree(copy / "results" / "test" / "Plain")
+    with pytest.raises(InputError, match="lacks test records of Plain; .* python -m src run Plain --seeds 0-4"):
+        check(copy)
+
+
+def test_an_empty_results_folder_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="lacks test records of Model1"):
+        load_evidence(tmp_path)
+
+
+def test_a_table_of_no_runs_is_one_sentence():
+    with pytest.raises(InputError, match="no runs to show yet; train the models with make run"):
+        summary({"Model1": []})
+
+
+def test_good_records_stay_untouched_beside_a_bad_one(copy):
+    folder = copy / "results" / "test" / "Model4"
+    good = (folder / "seed-1.json").read_bytes()
+    (folder / "seed-0.json").write_text("{")
+    with pytest.raises(InputError, match="seed-0.json is damaged"):
+        load_all(copy / "results", EXPERIMENTS)
+    assert (folder / "seed-1.json").read_bytes() == good
