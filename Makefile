@@ -6,7 +6,7 @@ EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --log-level WARN --E
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report page notebooks bench bench-accuracy bench-growth lab lint colab clean
+.PHONY: help run $(MODELS) test report page notebooks bench bench-accuracy bench-growth bench-use lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,10 +30,12 @@ $(MODELS):
 test: $(VENV)/installed lint  ## check style and run the test suite
 	$(BIN)/python -m pytest
 
-report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records
+report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
+	$(BIN)/python -m src weights
 	$(BIN)/python -m src report
 	$(EXECUTE) --inplace notebooks/Evidence.ipynb
 	$(EXECUTE) --inplace notebooks/Published.ipynb
+	$(BIN)/python -m src page
 
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
 	$(BIN)/python -m src page
@@ -50,6 +52,9 @@ bench-accuracy: $(VENV)/installed  ## time both until they reach 99.0 to 99.4 % 
 bench-growth: $(VENV)/installed  ## time against images, width, seeds and jobs
 	$(BIN)/python -m src bench growth
 
+bench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
+	$(BIN)/python -m src bench use
+
 lab: $(VENV)/installed  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
@@ -57,7 +62,10 @@ lint: $(VENV)/installed  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-colab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
+cobench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
+	$(BIN)/python -m src bench use
+
+lab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
 	$(BIN)/python -m src colab $(REPO)
 
 clean:  ## remove what can be made again: environment, data, caches

@@ -1,4 +1,4 @@
-"""The command line: python -m src list | run | bench | report | data | table | colab. It calls what notebooks call."""
+"""The command line: python -m src list | run | predict | export | bench | report | ... It calls what notebooks call."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,7 @@ from src import InputError
 if TYPE_CHECKING:
     from src.experiments import Experiment
 
-GROUP_NAMES = "series, ladder, leave-one-out, choices, published, published-choices"
+GROUP_NAMES = "series, ladder, leave-one-out, choices, rates, published, published-choices"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,12 +36,26 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--split", default="test", help="test (default), or validation for choosing a recipe")
     running.add_argument("--results", type=Path, help="folder of the records (default: results/; runs/ with --epochs)")
 
+    answering = commands.add_parser("predict", help="say which digit a picture shows")
+    answering.set_defaults(do=predict)
+    answering.add_argument("pictures", nargs="+", metavar="FILE", help="PNG, JPEG and others; - reads standard input")
+    answering.add_argument("--model", default="Model4", metavar="NAME", help="Model1 to Model4 (default), or weights")
+    answering.add_argument("--show", action="store_true", help="write FILE-seen.png, what the network sees")
+
+    exporting = commands.add_parser("export", help="write a trained network for programs without PyTorch")
+    exporting.set_defaults(do=export)
+    exporting.add_argument("name", metavar="NAME", help="Model1 to Model4, or a file of weights")
+    exporting.add_argument("--onnx", type=Path, required=True, metavar="FILE", help="the file to write")
+
     timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
     timing.set_defaults(do=bench)
-    timing.add_argument("what", nargs="?", default="throughput", choices=["throughput", "accuracy", "growth"])
+    timing.add_argument("what", nargs="?", default="throughput", choices=["throughput", "accuracy", "growth", "use"])
 
     commands.add_parser("data", help="obtain and verify MNIST").set_defaults(do=data)
     commands.add_parser("table", help="print the results of the notebooks as they ran last").set_defaults(do=table)
+
+    keeping = commands.add_parser("weights", help="keep weights of seed 0; train again what is missing")
+    keeping.set_defaults(do=weights)
 
     reporting = commands.add_parser("report", help="write README tables and figures from the records")
     reporting.set_defaults(do=report)
@@ -144,6 +158,40 @@ def parse_seeds(text: str) -> list[int]:
             raise InputError(f"--seeds {text}: the range {part} runs backwards; write {last}-{first}.")
         seeds.extend(range(first, last + 1))
     return list(dict.fromkeys(seeds))
+
+
+def predict(options: Options) -> None:
+    """Say which digit each picture shows. Raises InputError for those that cannot be read, after answering the rest."""
+    from src.training import predict
+    from src.use.pictures import from_picture, write_seen
+    from src.use.weights import load
+
+    network = load(options.model)
+    failures = []
+    for name in options.pictures:
+        try:
+            image = from_picture(sys.stdin.buffer.read() if name == "-" else name)
+            (sure, next_sure), (digit, next_digit) = predict(network, image).softmax(dim=1)[0].topk(2)
+            answer = f"{name}: {digit}, {100 * sure:.1f} % sure; next {next_digit}, {100 * next_sure:.1f} %"
+            print(f"{answer}; seen as {write_seen(image, name)}" if options.show else answer)
+        except InputError as error:
+            failures.append(f"{name}: {error}")
+    if failures:
+        raise InputError("\nerror: ".join(failures))
+
+
+def export(options: Options) -> None:
+    """Write a trained network for programs without PyTorch."""
+    from src.use.export import export
+
+    print(export(options.name, options.onnx))
+
+
+def weights(options: Options) -> None:
+    """Keep the weights of seed 0."""
+    from src.use.weights import keep_weights
+
+    print(keep_weights())
 
 
 def data(options: Options) -> None:

@@ -1,8 +1,5 @@
-"""The timings by name. Each module measures, measure(), and shows it as Markdown, text(), and as a figure, figure().
+"""Everything that is timed, by name; a module has measure() -> JSON values, text(measured), mostly figure(measured)."""
 
-What is measured are JSON values, kept in results/bench/ (see timing.py).
-"""
+from src.speed import accuracy, growth, inference, throughput
 
-from src.speed import accuracy, growth, throughput
-
-TIMINGS = {"throughput": throughput, "accuracy": accuracy, "growth": growth}
+TIMINGS = {"throughput": throughput, "accuracy": accuracy, "growth": growth, "use": inference}

@@ -1,0 +1,245 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageOps
+
+from src import InputError, data
+from src.__main__ import main
+from src.training import predict
+from src.use.pictures import from_picture
+from src.use.weights import load
+
+SIDE = 56  # pixels of a digit in a picture
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load("Model4")
+
+
+def file_of(image, kind, **options):
+    """The bytes of a picture as a file."""
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def light(height, width, angle):
+    """Light from 240 down to 90 of 255 across a page."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return 165 + 75 * (np.cos(angle) * x + np.sin(angle) * y) / np.sqrt(2)
+
+
+def on_gradient(digit, random):
+    ink = np.asarray(digit) / 255
+    return Image.fromarray((light(*ink.shape, random.uniform(0, 2 * np.pi)) * (1 - 0.7 * ink)).astype(np.uint8))
+
+
+def moved(digit, random):
+    canvas = Image.new("L", (2 * SIDE, int(1.5 * SIDE)))
+    canvas.paste(digit, tuple(int(random.integers(0, whole - SIDE)) for whole in canvas.size))
+    return canvas
+
+
+def photograph(digit, random):
+    """Somewhere on a page in uneven light, noisy, and saved as JPEG."""
+    page = np.asarray(on_gradient(moved(digit, random), random)) + random.normal(0, 6, (int(1.5 * SIDE), 2 * SIDE))
+    return file_of(Image.fromarray(page.clip(0, 255).astype(np.uint8)), "JPEG", quality=60)
+
+
+def transparent(digit, random):
+    image = Image.new("RGBA", digit.size, tuple(random.choice([0, 255]) * np.array([1, 1, 1, 0])))
+    image.putalpha(digit)
+    return file_of(image, "PNG")
+
+
+DISTURBANCES = {
+    "upscaled": lambda digit, random: digit,
+    "inverted": lambda digit, random: ImageOps.invert(digit),
+    "moved": moved,
+    "on a grey gradient": on_gradient,
+    "as JPEG": lambda digit, random: file_of(ImageOps.invert(digit), "JPEG", quality=30),
+    "transparent": transparent,
+    "photographed": photograph,
+}
+
+
+@pytest.mark.parametrize("disturbance", DISTURBANCES)
+def test_model4_still_answers_985_of_1000_test_digits_that_come_as_pictures(disturbance, network):
+    digits, random = data.load("test")[:1000], np.random.default_rng(0)
+    pictures = [
+        Image.fromarray(image[0].numpy()).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in digits.images
+    ]
+    images = torch.cat([from_picture(DISTURBANCES[disturbance](picture, random)) for picture in pictures])
+    correct = (predict(network, images).argmax(dim=1) == digits.labels).sum().item()
+    print(f"{disturbance}: {correct} of 1,000")
+    assert correct >= 985
+
+
+def arc(box, start, end):
+    """Points of an arc within a box, from one angle in degrees to another, clockwise from the right."""
+    left, top, right, bottom = box
+    angles = np.radians(np.linspace(start, end, 60))
+    xs, ys = (
+        (left + right) / 2 + (right - left) / 2 * np.cos(angles),
+        (top + bottom) / 2 + (bottom - top) / 2 * np.sin(angles),
+    )
+    return list(zip(xs, ys, strict=True))
+
+
+STROKES = {  # of each digit in a unit square, y downwards
+    0: [arc((0.15, 0, 0.85, 1), 0, 360)],
+    1: [[(0.5, 0), (0.5, 1)]],
+    2: [arc((0.15, 0, 0.85, 0.6), 180, 400) + [(0.15, 1), (0.9, 1)]],
+    3: [arc((0.15, 0, 0.8, 0.5), 200, 450), arc((0.1, 0.5, 0.85, 1), 270, 520)],
+    4: [[(0.6, 0), (0.1, 0.6), (0.9, 0.6)], [(0.65, 0.3), (0.65, 1)]],
+    5: [[(0.8, 0), (0.25, 0), (0.2, 0.42)], arc((0.1, 0.38, 0.85, 1), 230, 500)],
+    6: [[(0.65, 0), (0.3, 0.35), (0.18, 0.7)], arc((0.18, 0.45, 0.82, 1), 0, 360)],
+    7: [[(0.1, 0), (0.85, 0), (0.35, 1)]],
+    8: [arc((0.22, 0, 0.78, 0.48), 0, 360), arc((0.12, 0.48, 0.88, 1), 0, 360)],
+    9: [arc((0.18, 0, 0.8, 0.55), 0, 360), [(0.8, 0.28), (0.75, 0.6), (0.6, 1)]],
+}
+
+
+def drawing(digit, width=10, size=200, ink="black", paper="white", mode="RGB"):
+    """A digit drawn with a round pen so many pixels wide, on a square of so many pixels."""
+    image = Image.new(mode, (size, size), paper)
+    draw = ImageDraw.Draw(image)
+    for stroke in STROKES[digit]:
+        points = [(size * (0.2 + 0.6 * x), size * (0.2 + 0.6 * y)) for x, y in stroke]
+        draw.line(points, ink, width, joint="curve")
+        for x, y in points:
+            draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), ink)
+    return image
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        dict(width=2),
+        dict(width=10),
+        dict(width=28),
+        dict(width=2, size=28),
+        dict(width=15, size=1500),
+        dict(ink="yellow"),
+        dict(ink="white", paper="darkgreen"),
+        dict(ink="lightgray", paper="white"),
+    ],
+    ids=lambda look: " ".join(map(str, look.values())),
+)
+def test_digits_drawn_with_thin_thick_and_coloured_strokes_are_answered(look, network):
+    images = torch.cat([from_picture(drawing(digit, **look)) for digit in range(10)])
+    assert predict(network, images).argmax(dim=1).tolist() == list(range(10))
+
+
+def answer(network, picture):
+    return predict(network, from_picture(picture)).argmax().item()
+
+
+def test_every_kind_of_picture_is_accepted(network, tmp_path):
+    image = drawing(3)
+    image.save(tmp_path / "three.png")
+    gray = np.asarray(image.convert("L"))
+    kinds = [
+        *[image.convert(mode) for mode in ("1", "L", "P", "RGBA", "CMYK", "HSV", "I", "F")],
+        *[str(tmp_path / "three.png"), tmp_path / "three.png", open(tmp_path / "three.png", "rb")],
+        *[file_of(image, kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")],
+        *[gray, gray / 255, gray > 0, np.asarray(image), torch.tensor(gray)],
+        Image.fromarray(gray.astype(np.uint16) * 257),
+    ]
+    assert [answer(network, kind) for kind in kinds] == [3] * len(kinds)
+
+
+def test_a_photograph_is_turned_as_its_camera_was_held(network):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert answer(network, file_of(drawing(7).rotate(90), "JPEG", exif=exif)) == 7
+
+
+def test_a_small_digit_on_a_large_page_is_found_among_specks(network):
+    page = Image.new("L", (3000, 4000), 225)
+    page.paste(drawing(6, 12, 300, "gray", (225,) * 3).convert("L"), (2300, 700))
+    draw = ImageDraw.Draw(page)
+    for x, y in np.random.default_rng(0).integers(0, 3000, (40, 2)).tolist():
+        draw.ellipse((x, y, x + 4, y + 4), 90)
+    assert answer(network, page) == 6
+
+
+def test_the_digit_fits_into_20x20_pixels_around_its_centre_of_mass():
+    for digit in range(10):
+        image = from_picture(drawing(digit))
+        assert image.shape == (1, 1, 28, 28) and image.dtype == torch.uint8 and image.max() == 255
+        rows, columns = (image[0, 0].sum(dim).nonzero() for dim in (1, 0))
+        assert max(rows.max() - rows.min(), columns.max() - columns.min()) == 19
+        mass = image[0, 0].double()
+        place = torch.arange(28.0, dtype=torch.float64)
+        for sums in (mass.sum(0), mass.sum(1)):
+            assert abs((sums * place).sum() / sums.sum() - 14) <= 0.5
+
+
+def page_of(values):
+    return Image.fromarray(np.asarray(values).clip(0, 255).astype(np.uint8))
+
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    "picture, complaint",
+    [
+        (Image.new("RGB", (90, 60), "white"), "only one colour"),
+        (Image.new("RGBA", (90, 60)), "only one colour"),
+        (page_of(RANDOM.normal(200, 3, (200, 300))), "no digit stands out"),
+        (page_of(RANDOM.normal(200, 20, (50, 60))), "no digit stands out"),
+        (page_of(light(200, 300, 1)), "no digit stands out"),
+        (page_of(light(200, 300, 2) + RANDOM.normal(0, 6, (200, 300))), "no digit stands out"),
+        (b"no picture", "no picture in a format"),
+        (b"", "no picture in a format"),
+        (file_of(drawing(3), "PNG")[:200], "cannot read the picture"),
+        ("nowhere.png", "No such file"),
+        (np.full((28, 28), np.nan), "finite numbers"),
+        (np.zeros((0, 28)), "an array must be"),
+        (42, "an array must be"),
+        (None, "an array must be"),
+    ],
+)
+def test_what_shows_no_digit_is_one_sentence(picture, complaint):
+    with pytest.raises(InputError, match=complaint) as error:
+        from_picture(picture)
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawing(7).save("seven.png")
+    drawing(2).save("two.jpg")
+    drawing(4).crop((0, 0, 9, 9)).save("empty.png")
+    return tmp_path
+
+
+def test_predict_prints_a_line_per_picture_and_can_show_what_the_network_sees(pictures, capsys):
+    assert main(["predict", "seven.png", "two.jpg", "--show"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:14] for line in lines] == ["seven.png: 7, ", "two.jpg: 2, 10"] or len(lines) == 2
+    assert lines[0].startswith("seven.png: 7, ") and "% sure; next" in lines[0] and "seven-seen.png" in lines[0]
+    assert lines[1].startswith("two.jpg: 2, ")
+    seen = np.asarray(Image.open("two-seen.png"))
+    assert np.array_equal(seen[::10, ::10], from_picture("two.jpg")[0, 0].numpy())
+
+
+def test_predict_reads_standard_input_and_takes_another_model(pictures, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((pictures / "two.jpg").read_bytes())))
+    assert main(["predict", "-", "--model", "Model2"]) == 0
+    assert capsys.readouterr().out.startswith("-: 2, ")
+
+
+def test_predict_answers_the_good_pictures_and_says_what_is_wrong_with_the_others(pictures, capsys):
+    assert main(["predict", "nowhere.png", "seven.png", "empty.png"]) == 2
+    output, errors = capsys.readouterr()
+    assert output.startswith("seven.png: 7, ") and output.count("\n") == 1
+    assert [line.split(": ")[:2] for line in errors.splitlines()] == [["error", "nowhere.png"], ["error", "empty.png"]]
+    assert main(["predict", "seven.png", "--model", "Model5"]) == 2
+    assert "Model1, Model2, Model3, Model4" in capsys.readouterr().err
