@@ -4,6 +4,7 @@ from src import InputError
 from src.experiments import MODEL4, SERIES, Experiment
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.published import PUBLISHED_CHOICES, STEPS
+from src.studies.rates import BY_AUGMENTATION, BY_RATE
 from src.studies.trials import CHOICES
 
 
@@ -17,6 +18,7 @@ GROUPS = {
     "ladder": LADDER,
     "leave-one-out": [other for pair in LEAVE_ONE_OUT for other in pair if other is not MODEL4],
     "choices": _compared(CHOICES),
+    "rates": [*BY_RATE, *BY_AUGMENTATION],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
 }
