@@ -33,8 +33,7 @@ test: $(VENV)/installed lint  ## check style and run the test suite
 report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
 	$(BIN)/python -m src weights
 	$(BIN)/python -m src report
-	$(EXECUTE) --inplace notebooks/Evidence.ipynb
-	$(EXECUTE) --inplace notebooks/Published.ipynb
+	$(EXECUTE) --inplace notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb
 	$(BIN)/python -m src page
 
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered

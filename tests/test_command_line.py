@@ -57,7 +57,7 @@ def test_run_prints_a_table_per_run_and_a_summary_and_keeps_the_records(few_digi
     assert main(arguments) == 0
     output = capsys.readouterr().out
     assert output.count("epoch  train loss") == 2 and "Model4-2-epochs, seed 1" in output
-    assert "±" in output.splitlines()[-1]
+    assert re.search(r" \d\d\.\d\d, \d\d\.\d\d ", output.splitlines()[-1])  # two seeds are shown as two numbers
     kept = sorted(path.name for path in (tmp_path / "validation" / "Model4-2-epochs").glob("*.json"))
     assert kept == ["seed-0.json", "seed-1.json"]
 

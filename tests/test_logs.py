@@ -83,7 +83,7 @@ def test_a_nineteenth_step_is_drawn_as_published_before_it_has_records(records_b
     assert (drawn.group, drawn.parameters, drawn.reported, drawn.measured) == ("F", 9_752, 99.4, None)
     names = [text.get_text() for ax in figures.published(points).axes for text in ax.texts]
     shown = [point.name.replace("Model", "M") for point in points if point.reported or point.measured]
-    assert sorted(names) == sorted(shown)
+    assert set(names) == set(shown)  # those that crowd are drawn again in the zoom
 
 
 def test_every_mark_and_every_name_lies_inside_the_picture_however_wide_the_intervals(records_by_name):

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -19,7 +20,8 @@ from src import ROOT
 from src.data import Digits
 from src.evidence.logs import Point
 from src.evidence.significance import mean_interval, sampling_error
-from src.evidence.tables import Records, values
+from src.evidence.tables import Comparison, Records, differences, values
+from src.experiments import SERIES
 from src.model import CLASSES
 from src.runs import files
 from src.runs.records import Record
@@ -29,7 +31,7 @@ IMAGES = ROOT / "images"
 # Okabe and Ito's palette, told apart by colour-blind eyes and, by lightness, in grey print.
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000"
 SKY, VERMILION = "#56B4E9", "#D55E00"
-GOAL = 99.4  # percent
+GOAL = 99.4  # percent, of most published logs
 TARGET_LINE = dict(color=BLACK, linewidth=1, linestyle=":")
 
 STYLE = {
@@ -100,36 +102,41 @@ def digits_grid(images: torch.Tensor, captions: Sequence[str] | None = None, tit
 def history(records: Sequence[Record]) -> Figure:
     """Draw how runs of one experiment went: accuracy and loss after each epoch, while training and on the test set.
 
-    records: of one run or more; of several, the mean is drawn over the range.
+    records: of one run or more; of several, the mean is drawn over its 95 % interval.
     """
     first = records[0]
+    target = SERIES[first.experiment].target if first.experiment in SERIES else ()
+    goal = next((condition.bound for condition in target if condition.quantity == "test accuracy"), GOAL)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     for ax, quantity, factor in [(left, "accuracy", 100), (right, "loss", 1)]:
         look = dict(color=ORANGE, linestyle="--", marker="o", markersize=4, label="train (while learning)")
-        _draw_range(ax, records, f"train_{quantity}", factor, 0.2, **look)
+        _draw_mean(ax, records, f"train_{quantity}", factor, **look)
         look = dict(color=BLUE, linestyle="-", marker="s", markersize=4, label=first.split)
-        _draw_range(ax, records, f"test_{quantity}", factor, 0.2, **look)
+        _draw_mean(ax, records, f"test_{quantity}", factor, **look)
         ax.set_xlabel("epoch")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    left.set(ylabel="accuracy (%)", ylim=(max(90, min(left.get_ylim()[0], 98)), 100.05))
-    left.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
+    ends = [*values(records, "train accuracy"), *values(records, "test accuracy")]
+    bottom = min(98, math.floor(min(ends)))
+    left.set(ylabel=f"accuracy (%), cut off below {bottom}", ylim=(bottom, 100.05))
+    left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
     left.legend(loc="lower right")
     right.set(ylabel="cross-entropy (nats, log scale)", yscale="log")
     right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     right.yaxis.set_major_formatter("{x:g}")
     right.yaxis.set_minor_formatter(NullFormatter())
     right.legend(loc="upper right")
-    runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and range"
+    runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and 95 % interval"
     figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
     return figure
 
 
-def _draw_range(ax, records, field, factor, alpha, **look):
-    """Draw the mean over records of a field of each Epoch, times a factor, and the range as a band."""
+def _draw_mean(ax, records, field, factor, **look):
+    """Draw the mean over records of a field of each Epoch, times a factor, and its 95 % interval as a band."""
     curves = factor * np.array([[getattr(epoch, field) for epoch in record.history] for record in records])
     epochs = np.arange(1, curves.shape[1] + 1)
-    ax.plot(epochs, curves.mean(axis=0), **look)
-    ax.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=look["color"], alpha=alpha, linewidth=0)
+    means, half_widths = np.array([mean_interval(column.tolist()) for column in curves.T]).T
+    ax.plot(epochs, means, **look)
+    ax.fill_between(epochs, means - half_widths, means + half_widths, color=look["color"], alpha=0.2, linewidth=0)
 
 
 @styled
@@ -162,101 +169,129 @@ def mistakes(digits: Digits, logits: torch.Tensor, title: str) -> Figure:
 
 @styled
 def series(records_by_name: Records) -> Figure:
-    """Draw the test accuracy of four models (name -> records) after each epoch: mean and range over seeds."""
+    """Draw the test accuracy of four models (name -> records) after each epoch: mean over seeds, 95 % interval."""
     colors, lines = [ORANGE, PURPLE, GREEN, BLUE], ["--", "-.", (0, (1, 1)), "-"]
     figure, ax = plt.subplots(figsize=(9, 4.8))
     for (name, records), color, line in zip(records_by_name.items(), colors, lines, strict=True):
         label = f"{name}, {records[0].parameters:,} parameters, {len(records)} seeds"
-        _draw_range(ax, records, "test_accuracy", 100, 0.15, color=color, linestyle=line, linewidth=2, label=label)
+        _draw_mean(ax, records, "test_accuracy", 100, color=color, linestyle=line, linewidth=2, label=label)
     ax.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
-    ax.set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(98.4, 99.7), xlim=(1, len(records[0].history)))
-    ax.set_title("What does each model of the series reach? Mean and range over seeds")
+    ax.set(xlabel="epoch", ylabel="test accuracy (%), cut off below 98", ylim=(98, 99.7))
+    ax.set(xlim=(1, len(records[0].history)), title="What does each model reach? Mean over seeds, 95 % interval")
     ax.legend(loc="lower right")
     return figure
 
 
 @styled
-def accuracies(records_by_name: Records, title: str) -> Figure:
-    """Draw the final test accuracy of experiments (name -> records), top to bottom: seeds, mean, 95 % interval."""
-    figure, ax = plt.subplots(figsize=(9, 0.5 * len(records_by_name) + 1.6))
-    for i, records in enumerate(records_by_name.values()):
-        finals = values(records, "test accuracy")
-        mean, half_width = mean_interval(finals)
+def effects(comparisons: Sequence[Comparison], title: str) -> Figure:
+    """Draw by how much each change moves the test accuracy: paired differences, their mean and its 95 % interval."""
+    figure, ax = plt.subplots(figsize=(9, 0.62 * len(comparisons) + 1.5))
+    for i, each in enumerate(comparisons):
+        paired = differences(each.before, each.after)
+        mean, half_width = mean_interval(paired)
         labels = ("one seed", "mean, 95 % interval") if i == 0 else (None, None)  # in the legend once
-        ax.plot(finals, [i] * len(finals), "o", color=ORANGE, markersize=5, alpha=0.7, label=labels[0])
-        ax.errorbar(mean, i, xerr=half_width, fmt="s", color=BLUE, capsize=4, label=labels[1])
-        ax.annotate(f"{mean:.2f}", (mean, i), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9)
-    ax.set_yticks(range(len(records_by_name)), records_by_name)
-    ax.set(xlabel="test accuracy after the last epoch (%)", ylim=(len(records_by_name) - 0.5, -0.7), title=title)
-    ax.legend(loc="best")
+        ax.plot(paired, [i + 0.2] * len(paired), "o", color=ORANGE, markersize=4, alpha=0.8, label=labels[0])
+        ax.errorbar(mean, i, xerr=half_width, fmt="s", color=BLUE, capsize=4, linewidth=2, label=labels[1])
+        before, after = (np.mean(values(records, "test accuracy")) for records in (each.before, each.after))
+        text = f"{before:.2f} → {after:.2f} %"
+        ax.annotate(text, (1, i), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+    ax.axvline(0, color=BLACK, linewidth=1)
+    names = [each.change.replace(" → ", " →\n" if len(each.change) > 36 else " → ") for each in comparisons]
+    ax.set_yticks(range(len(comparisons)), names, fontsize=9)
+    ax.set(xlabel="change in test accuracy (points), seed by seed", ylim=(len(comparisons) - 0.5, -0.5))
+    figure.suptitle(title, fontsize=12)
+    figure.legend(loc="outside lower right", ncols=2, fontsize=9)
     return figure
 
 
-TOP = 99.65  # percent, of the picture of all steps
+# Name, color, marker and limits of the horizontal axis, and of the vertical one.
 LOGS = {"A": (ORANGE, "o"), "B": (SKY, "s"), "C": (GREEN, "^"), "D": (VERMILION, "D"), "E": (PURPLE, "v")}
+PANELS = [
+    ("linear", 0, 10_000, [7_500, 8_000, 8_500, 9_000, 9_500]),
+    ("log", 10_000, 100_000, [12_000, 15_000, 20_000, 30_000]),
+    ("log", 100_000, math.inf, [150_000, 1_600_000]),
+]
+TOP = 99.7  # percent
 
 
 @styled
 def published(points: Sequence[Point]) -> Figure:
     """Draw test accuracy against parameters of logs.Points: as published (hollow), and as measured here (filled).
 
-    Networks of nearly the same size are drawn side by side.
+    Every mark stands at its numbers; names stand left of hollow marks and right of filled ones.
     """
-    small, large = [7_000, 8_000, 9_000, 10_000, 12_000, 15_000, 20_000, 30_000], [150_000, 1_600_000]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 6.4), sharey=True, width_ratios=[5, 1])
-    for ax, ticks, least, most in [(axes[0], small, 0, 50_000), (axes[1], large, 50_000, math.inf)]:
-        shown = [point for point in points if least <= point.parameters < most]
-        shown.sort(key=attrgetter("parameters", "name"))
-        for point, x in zip(shown, _apart([point.parameters for point in shown]), strict=True):
-            _draw_point(ax, point, x)
+    figure, axes = plt.subplots(1, 3, figsize=(9, 6.5), sharey=True, width_ratios=[6, 3.2, 1])
+    for ax, (scale, least, most, ticks) in zip(axes, PANELS, strict=True):
+        shown = sorted((p for p in points if least <= p.parameters < most), key=attrgetter("parameters"))
+        for point in shown:
+            _draw_point(ax, point)
+        hollow = [(p.parameters, p.reported, p) for p in shown if p.reported is not None]
+        filled = [(p.parameters, p.measured[0], p) for p in shown if p.measured]
+        for marks, side, align in [(hollow, -7, "right"), (filled, 7, "left")]:
+            for (x, y, point), height in zip(marks, _heights(marks), strict=True):
+                look = dict(color=_look(point)[0], fontsize=9, weight="bold" if marks is filled else "normal")
+                place = dict(xytext=(side, height), textcoords=("offset points", "data"), ha=align, va="center")
+                name = point.name.replace("Model", "M") if point.group == "ours" else point.name
+                halo = [withStroke(linewidth=2, foreground="white")]
+                ax.annotate(name, (x, y), **place, **look, path_effects=halo, zorder=5)
         ax.axhline(GOAL, **TARGET_LINE)
-        ax.set(xscale="log", xlabel="parameters")
+        ax.set(xscale=scale)
         ax.set_xticks(ticks, [f"{tick / 1e6:g}M" if tick >= 1e6 else f"{tick / 1e3:g}k" for tick in ticks])
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.margins(x=0.06 if ax is axes[0] else 0.2)
-    axes[0].set_yscale("function", functions=(lambda y: -np.log(100 - y), lambda y: 100 - np.exp(-y)))
+        ax.margins(x=0.3 if ax is axes[2] else 0.12)
+    axes[0].set_yscale("function", functions=(_to_log_error, lambda y: 100 - np.exp(-y)))
     axes[0].set_yticks([98.4, 98.6, 98.8, 99, 99.1, 99.2, 99.3, 99.4, 99.5, 99.6])
     marks = [y for point in points for y in (point.reported, point.measured and point.measured[0]) if y is not None]
     axes[0].set(ylabel="test accuracy (%), errors on a log scale", ylim=(min(marks) - 0.1, TOP))
-    axes[0].legend(handles=_legend(axes[0]), loc="upper right", fontsize=9)
-    figure.suptitle("What do published steps reach, and with how many parameters?")
+    axes[0].set_xlabel("parameters, up to 10,000")
+    axes[1].set_xlabel("above, on a log scale")
+    figure.legend(handles=_legend(axes[0]), loc="outside lower center", ncols=3, fontsize=9)
+    figure.suptitle("What do published steps reach, and with how many parameters?", fontsize=12)
     return figure
 
 
-def _draw_point(ax, point, x):
-    """Draw one Point at x: hollow mark, filled mark with its interval, name above both (Model4 as M4)."""
-    ours = point.group == "ours"
-    color, marker = (BLUE, "*") if ours else LOGS.get(point.group, (BLACK, "P"))
-    look = dict(color=color, marker=marker, markersize=13 if ours else 7, linestyle="")
-    heights = [] if point.reported is None else [point.reported]
-    ax.plot([x] * len(heights), heights, **look, markerfacecolor="white")
+def _to_log_error(accuracy):
+    return -np.log(100 - np.asarray(accuracy))
+
+
+def _look(point):
+    """Return the color and the marker of a Point."""
+    return (BLUE, "*") if point.group == "ours" else LOGS.get(point.group, (BLACK, "P"))
+
+
+def _draw_point(ax, point):
+    """Draw one Point: hollow mark, filled mark and its interval, which leaves the picture where it is longer."""
+    color, marker = _look(point)
+    look = dict(color=color, marker=marker, markersize=14 if point.group == "ours" else 7, linestyle="")
     if point.measured:
         mean, half_width = point.measured
-        heights.append(mean)
-        ax.errorbar(x, mean, yerr=[[half_width], [min(half_width, TOP - mean)]], **look, capsize=3)
-        ax.plot([x, x], [heights[0], mean], color=color, linewidth=1, alpha=0.5, zorder=1)
-    if heights:
-        name = point.name.replace("Model", "M") if ours else point.name
-        halo = [withStroke(linewidth=2.5, foreground="white")]
-        place = dict(xytext=(0, 8), textcoords="offset points", ha="center")
-        ax.annotate(name, (x, max(heights)), **place, fontsize=9, color=color, weight="bold", path_effects=halo)
+        ends = [mean - half_width, min(mean + half_width, 99.99)]
+        ax.plot([point.parameters] * 2, ends, color=color, marker="_", linewidth=1.5, alpha=0.8, zorder=2)
+        ax.plot(point.parameters, mean, **look, markeredgecolor="white", markeredgewidth=0.6, zorder=4)
+    if point.reported is not None:
+        ax.plot(point.parameters, point.reported, **look, markerfacecolor="none", markeredgewidth=1.3, zorder=4)
+
+
+def _heights(marks):
+    """Return the accuracies at which the names of marks (x, accuracy, point) stand: the same, but apart."""
+    gap, heights = 0.042, [float(_to_log_error(y)) for _, y, _ in marks]
+    for _ in range(100):
+        for i, j in itertools.combinations(sorted(range(len(marks)), key=heights.__getitem__), 2):
+            near = marks[i][0] * 0.97 < marks[j][0] < marks[i][0] * 1.03
+            if near and (push := gap - (heights[j] - heights[i])) > 1e-6:
+                heights[i], heights[j] = heights[i] - push / 2, heights[j] + push / 2
+    return [100 - math.exp(-height) for height in heights]
 
 
 def _legend(ax):
     grey, ours = dict(color="gray", marker="o", markersize=7), dict(color=BLUE, marker="*", markersize=13)
     return [
-        *ax.plot([], [], **grey, linestyle="", markerfacecolor="white", label="as published: best epoch of one run"),
-        ax.errorbar([], [], yerr=[], **grey, linestyle="", capsize=3, label="here: mean over seeds, 95 % interval"),
-        *ax.plot([], [], **ours, linestyle="", label="M1 to M4: the models of this series"),
-        *(line for log, (c, m) in LOGS.items() for line in ax.plot([], [], m, color=c, label=f"log {log}")),
+        *ax.plot(
+            [], [], **grey, linestyle="", markerfacecolor="white", label="A1 to E4 as published: best epoch of one run"
+        ),
+        *ax.plot([], [], **grey, label="the same here: last epoch, mean, 95 % interval"),
+        *ax.plot([], [], **ours, label="M1 to M4: this series"),
     ]
-
-
-def _apart(sizes):
-    """Return sorted sizes, those within a step of the one before moved apart around their middle, by a step each."""
-    sizes, step = np.array(sizes), 1.023
-    clusters = np.split(sizes, np.flatnonzero(sizes[1:] >= sizes[:-1] * step) + 1)
-    return np.concatenate([part.mean() * step ** (np.arange(len(part)) - (len(part) - 1) / 2) for part in clusters])
 
 
 @styled

@@ -92,8 +92,8 @@ def lead(steps: dict[str, Step], records_by_name: Records) -> str:
     return (
         f"Model4 ends at {interval(values(ours, 'test accuracy'))} % with {ours[0].parameters:,} parameters. "
         f"The best published step by the same mean is {best}, at {interval(values(theirs, 'test accuracy'))} % with "
-        f"{theirs[0].parameters:,}. On the seeds that both have, Model4 is {interval(paired, signed=True)} "
-        f"points from it ({effect(paired)})."
+        f"{theirs[0].parameters:,}. On the {len(paired)} seeds that both have, Model4 is "
+        f"{interval(paired, signed=True)} points from it ({effect(paired)})."
     )
 
 
@@ -109,6 +109,7 @@ def claims(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:
             "the log adds": step.adds,
             "what changes here": "; ".join(changes(before.experiment, step.experiment)) if before else "",
             "claimed": "" if claim is None else f"{claim:+.2f}",
+            "seeds of both": f"{len(paired)}" if paired else "",
             "measured": interval(paired, signed=True) if paired else "",
             "confirmed?": _verdict(claim, paired) if paired else "",
         }

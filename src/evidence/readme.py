@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from src import ROOT, InputError, notebooks
 from src.evidence import logs, sentences, tables
-from src.evidence.figures import accuracies, history, published, save, seeds, series, source_of
+from src.evidence.figures import effects, history, published, save, seeds, series, source_of
 from src.evidence.tables import Records, markdown
 from src.experiments import MODEL4, SERIES
 from src.runs import files
@@ -54,21 +54,21 @@ def check(root: Path = ROOT) -> str:
     for name, (_, source) in drawings.items():
         if source_of(name, root / "images") != source:
             raise InputError(f"images/{name} was not drawn from these records; run make report.")
-    _check_notebooks(root / "notebooks", *evidence)
+    _check_notebooks(root, *evidence)
     return f"README, figures and notebooks agree with {_count(*evidence)} records."
 
 
 def _render(root):
     """Return the evidence below root/results, README.md as it is and as it should be, and the figures due."""
-    evidence = load_evidence(root / "results")
-    times_by_name = {name: timing.load(name, root / "results" / "bench") for name in TIMINGS}
-    blocks = readme_blocks(*evidence) | {name: TIMINGS[name].text(times) for name, times in times_by_name.items()}
-    speed = {f"speed-{name}.png": partial(TIMINGS[name].figure, times) for name, times in times_by_name.items()}
+    records_by_name, trials_by_name = load_evidence(root / "results")
+    timings = speed_statements(root / "results")
     try:
-        readme = (root / "README.md").read_text()
+        readme = (root / "README.md").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {root / 'README.md'} ({error}); check it out again.") from error
-    return evidence, readme, _filled(readme, blocks), figures(evidence[0]) | _with_source(speed)
+    rendered = _filled(readme, readme_blocks(records_by_name, timings))
+    drawings = figures(records_by_name) | speed_figures(root / "results")
+    return (records_by_name, trials_by_name), readme, rendered, drawings
 
 
 def _count(records_by_name, trials_by_name):
@@ -104,22 +104,35 @@ def _of(experiments, records_by_name):
     return {experiment.name: records_by_name[experiment.name] for experiment in experiments}
 
 
-def readme_blocks(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
-    """Return the README's generated blocks, those on speed aside: name of the marker -> Markdown."""
+def readme_blocks(records_by_name: Records, timings: dict[str, str]) -> dict[str, str]:
+    """Return the README's generated blocks: name of the marker -> Markdown; timings are speed_statements()."""
+    ratios, to_accuracy = (timings[name].rpartition("\n\n")[2] for name in ("throughput", "accuracy"))  # below tables
     return {
         "series": markdown(tables.summary(_of(SERIES.values(), records_by_name))),
         **{name: sentences.log(name, records_by_name) for name in SERIES},
-        **statements(records_by_name, trials_by_name),
-        **_beside_logs(records_by_name),
+        "ladder": _ladder(records_by_name, "parameters", "McNemar p"),
+        "lead": _lead(records_by_name),
+        "speed": "\n".join([*ratios.splitlines()[:3], f"- {to_accuracy}"]),  # the ratios alone
+        "use": timings["use"],
     }
 
 
+def _ladder(records_by_name, *hidden):
+    """Return the table of the ladder without its hidden columns."""
+    rows = tables.ladder_table(tables.ladder(records_by_name))
+    return markdown({column: cell for column, cell in row.items() if column not in hidden} for row in rows)
+
+
+def _lead(records_by_name):
+    return f"{logs.lead(STEPS, records_by_name)} {logs.tally(STEPS, records_by_name)}"
+
+
 def statements(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
-    """Return what both the README and the Evidence notebook say: name -> Markdown."""
+    """Return what the Evidence notebook says: name -> Markdown."""
     return {
         "trust": sentences.trust(records_by_name),
-        "ladder": markdown(tables.ladder(records_by_name)),
-        "leave-one-out": markdown(tables.leave_one_out(records_by_name)),
+        "ladder": _ladder(records_by_name),
+        "leave-one-out": markdown(tables.leave_one_out_table(tables.leave_one_out(records_by_name))),
         "selection-bias": markdown(tables.selection_bias(_of(COMPARED, records_by_name))),
         "choices": markdown(tables.choices(CHOICES, trials_by_name)),
     }
@@ -129,33 +142,42 @@ def published_statements(records_by_name: Records, trials_by_name: Records) -> d
     """Return what the Published notebook says: name -> Markdown; the changes of a log under its letter."""
     letters = sorted({step.log for step in STEPS.values()})
     return {
-        **_beside_logs(records_by_name),
+        "published": markdown(logs.results(STEPS, records_by_name)),
+        "lead": _lead(records_by_name),
         **{letter: markdown(logs.claims(of_log(STEPS, letter), records_by_name)) for letter in letters},
         "published-choices": markdown(tables.choices(PUBLISHED_CHOICES, trials_by_name)),
     }
 
 
-def _beside_logs(records_by_name):
-    """Return what both the README and the Published notebook say of the published steps: name -> Markdown."""
-    return {
-        "published": markdown(logs.results(STEPS, records_by_name)),
-        "lead": f"{logs.lead(STEPS, records_by_name)} {logs.tally(STEPS, records_by_name)}",
-    }
+def speed_statements(results: Path = RESULTS) -> dict[str, str]:
+    """Return what the Speed notebook says of the timings below results: name -> Markdown."""
+    return {name: module.text(timing.load(name, results / "bench")) for name, module in TIMINGS.items()}
 
 
-def figures(records_by_name: Records) -> dict[str, tuple[Callable[[], Figure], str]]:
-    """Return the figures that are drawn from records: file name -> (function that draws it, hash of its numbers)."""
+Drawings = dict[str, tuple[Callable[[], Figure], str]]  # file name -> (function that draws it, hash of its numbers)
 
-    variants = _of([MODEL4, *GROUPS["leave-one-out"]], records_by_name)
+
+def figures(records_by_name: Records) -> Drawings:
+    """Return the figures that are drawn from records."""
     drawings = {
         "series.png": partial(series, _of(SERIES.values(), records_by_name)),
         "seeds.png": partial(seeds, records_by_name[MODEL4.name]),
-        "ladder.png": partial(accuracies, _of(LADDER, records_by_name), "What does each step of the ladder add?"),
-        "leave-one-out.png": partial(accuracies, variants, "What is each technique worth in Model4?"),
+        "ladder.png": partial(effects, tables.ladder(records_by_name), "What does each step of the ladder add?"),
+        "leave-one-out.png": partial(
+            effects, tables.leave_one_out(records_by_name), "What is each technique worth in Model4?"
+        ),
         "published.png": partial(published, logs.points(STEPS, records_by_name)),
         **{f"{name}.png": partial(history, records_by_name[name]) for name in SERIES},
     }
     return _with_source(drawings)
+
+
+def speed_figures(results: Path = RESULTS) -> Drawings:
+    """Return the figures that are drawn from the timings below results."""
+    drawn = {name: module for name, module in TIMINGS.items() if hasattr(module, "figure")}
+    return _with_source(
+        {f"speed-{name}.png": partial(it.figure, timing.load(name, results / "bench")) for name, it in drawn.items()}
+    )
 
 
 def _with_source(draw_by_name):
@@ -177,21 +199,22 @@ def _filled(readme, blocks):
     return readme
 
 
-def _check_notebooks(folder, records_by_name, trials_by_name):
-    """Raise InputError unless Evidence and Published say what is due, and each model shows the record of seed 0."""
+def _check_notebooks(root, records_by_name, trials_by_name):
+    """Raise InputError unless the notebooks say what is due, and each model shows the record of seed 0."""
     statements_by_notebook = {
         "Evidence": statements(records_by_name, trials_by_name),
         "Published": published_statements(records_by_name, trials_by_name),
+        "Speed": speed_statements(root / "results"),
     }
     for notebook, due in statements_by_notebook.items():
-        shown = notebooks.statements(folder / f"{notebook}.ipynb")
+        shown = notebooks.statements(root / "notebooks" / f"{notebook}.ipynb")
         for name in due | shown:
             if shown.get(name) != due.get(name):
                 raise InputError(f"notebooks/{notebook}.ipynb disagrees with the records on '{name}'; run make report.")
     for name, experiment in SERIES.items():
         record = records_by_name[name][0]
         due = (record.hash, sentences.analysis(record, experiment.target))
-        if notebooks.shown_record(folder / f"{name}.ipynb") != due:
+        if notebooks.shown_record(root / "notebooks" / f"{name}.ipynb") != due:
             raise InputError(
                 f"notebooks/{name}.ipynb disagrees with the record of seed 0 on 'analysis'; run make notebooks."
             )

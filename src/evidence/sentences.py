@@ -62,11 +62,10 @@ def log(name: str, records_by_name: Records) -> str:
         paired = differences(records_by_name[before], records)
         shown = effect(paired)
         analysis += (
-            f" Against {before}, seed by seed, the test accuracy changes by {interval(paired, signed=True)} points: "
-            f"{f'the step {shown}' if shown in ('helps', 'hurts') else shown}."
+            f" Against {before}, on the {len(paired)} seeds that both have, the test accuracy changes by "
+            f"{interval(paired, signed=True)} points: {f'the step {shown}' if shown in ('helps', 'hurts') else shown}."
         )
-    met = "; ".join(verdicts(SERIES[name].target, records[:COMMON_SEEDS]))
-    return "\n\n".join([results, analysis, f"Target, over the first {COMMON_SEEDS} seeds: {met}."])
+    return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records))}."
 
 
 def trust(records_by_name: Records) -> str:

@@ -12,21 +12,20 @@ CONFIDENCE = 0.95
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and the half-width of its 95 % t-interval; the half-width of a single value is nan."""
-    with warnings.catch_warnings(action="ignore"):  # SciPy warns of equal values, and of a single one
+    """Return the mean and the half-width of its 95 % t-interval, nan for fewer than three values."""
+    if len(values) < 3:
+        return fmean(values), math.nan
+    with warnings.catch_warnings(action="ignore"):  # SciPy warns of equal values
         interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
     return fmean(values), float(interval.high - interval.low) / 2
 
 
 def effect(differences: Sequence[float]) -> str:
-    """Say what paired differences show: "helps" if their 95 % t-interval lies above 0, "hurts" if below.
-
-    Two differences show nothing: two that are equal by chance have an interval of no width.
-    """
+    """Say what paired differences show: "helps" if their 95 % t-interval lies above 0, "hurts" if below."""
     mean, half_width = mean_interval(differences)
-    if len(differences) > 2 and abs(mean) > half_width:
+    if abs(mean) > half_width:
         return "helps" if mean > 0 else "hurts"
-    return f"no difference shown at {len(differences)} seed{'s' * (len(differences) != 1)}"
+    return "no difference shown"
 
 
 def sampling_error(accuracy: float, images: int) -> float:
@@ -45,4 +44,4 @@ def mcnemar(right_before: Sequence[bool], right_after: Sequence[bool]) -> float:
 def seeds_to_settle(difference: float, deviation: float) -> int:
     """Return how many seeds give a 95 % t-interval within ±difference, for paired differences of that deviation."""
     quantile = (1 + CONFIDENCE) / 2
-    return next(n for n in count(2) if deviation * stats.t.ppf(quantile, n - 1) / math.sqrt(n) <= difference)
+    return next(n for n in count(3) if deviation * stats.t.ppf(quantile, n - 1) / math.sqrt(n) <= difference)

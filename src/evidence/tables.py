@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from os.path import commonprefix
 from statistics import fmean
 
 from src import InputError
 from src.evidence.significance import effect, mcnemar, mean_interval
-from src.experiments import MODEL4, Experiment, changes
+from src.experiments import Experiment, changes
 from src.runs.records import Record
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 
@@ -29,17 +32,32 @@ def values(records: Sequence[Record], quantity: str) -> list[float]:
     return [QUANTITIES[quantity](record) for record in records]
 
 
+def on_shared_seeds(*experiments: Sequence[Record]) -> list[list[Record]]:
+    """Return the records of each experiment, those of seeds that all of them have."""
+    shared = set.intersection(*({record.seed for record in records} for records in experiments))
+    return [[record for record in records if record.seed in shared] for records in experiments]
+
+
 def differences(before: Sequence[Record], after: Sequence[Record]) -> list[float]:
     """Return the test accuracy after minus before, in points, for each seed that both have."""
-    old, new = ({record.seed: 100 * record.final.test_accuracy for record in records} for records in (before, after))
-    return [new[seed] - old[seed] for seed in new if seed in old]
+    old, new = (values(records, "test accuracy") for records in on_shared_seeds(before, after))
+    return [later - earlier for earlier, later in zip(old, new, strict=True)]
 
 
 def interval(numbers: Sequence[float], signed: bool = False) -> str:
-    """Return the mean of numbers as text, with its 95 % interval where there are several."""
+    """Return the mean of numbers and its 95 % interval as text; one or two numbers as they are."""
     mean, half_width = mean_interval(numbers)
-    text = f"{mean:+.2f}" if signed else f"{mean:.2f}"
-    return text if math.isnan(half_width) else f"{text} ± {half_width:.2f}"
+    form = "+.2f" if signed else ".2f"
+    return (
+        ", ".join(format(n, form) for n in numbers) if math.isnan(half_width) else f"{mean:{form}} ± {half_width:.2f}"
+    )
+
+
+def seed_range(records: Sequence[Record]) -> str:
+    """Name the seeds of records, for example "0 to 4"."""
+    seeds = [record.seed for record in records]
+    whole = len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1))
+    return f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds))
 
 
 def summary(records_by_name: Records) -> list[Row]:
@@ -62,41 +80,74 @@ def summary(records_by_name: Records) -> list[Row]:
     ]
 
 
-def ladder(records_by_name: Records) -> Iterator[Row]:
-    """Show what each step of the ladder adds to the one before it, and how far it is from Model4."""
-    for before, step in zip([None, *LADDER], LADDER, strict=False):
-        records = records_by_name[step.name]
-        to_model4 = differences(records, records_by_name[MODEL4.name])
-        yield {
-            "step": step.name,
-            "what changes": "; ".join(changes(before, step)) if before else f"starts with {step.layer_line}",
+@dataclass(frozen=True)
+class Comparison:
+    """An experiment and a change to it, on the seeds that both have."""
+
+    name: str  # of the changed experiment
+    change: str
+    before: list[Record]
+    after: list[Record]
+
+    def cells(self) -> Row:
+        """Return the cells of a table that say what the change does, and McNemar's p for the first seed."""
+        paired = differences(self.before, self.after)
+        p = mcnemar(self.before[0].right, self.after[0].right)
+        return {"change in points": interval(paired, signed=True), "effect": effect(paired), "McNemar p": f"{p:.2g}"}
+
+
+def compare(before: Experiment, after: Experiment, records_by_name: Records) -> Comparison:
+    """Make the Comparison of two experiments; of their layer lines it names the words that differ."""
+    old, new = before.layer_line.split(), after.layer_line.split()
+    start = len(commonprefix([old, new]))
+    end = len(commonprefix([old[start:][::-1], new[start:][::-1]]))
+    words = (" ".join(line[start : len(line) - end]) for line in (old, new))
+    change = "; ".join(changes(before, after)).replace(f"{before.layer_line} → {after.layer_line}", " → ".join(words))
+    shared = on_shared_seeds(records_by_name[before.name], records_by_name[after.name])
+    return Comparison(after.name, change, *shared)
+
+
+def ladder(records_by_name: Records) -> list[Comparison]:
+    """Compare each step of the ladder with the one before it, all on the same seeds."""
+    names = [step.name for step in LADDER]
+    shared = on_shared_seeds(*(records_by_name[name] for name in names))
+    rungs = dict(zip(names, shared, strict=True))
+    return [compare(before, after, rungs) for before, after in pairwise(LADDER)]
+
+
+def leave_one_out(records_by_name: Records) -> list[Comparison]:
+    """Compare Model4 without and with each technique that it has, or does without."""
+    return [compare(without, with_it, records_by_name) for without, with_it in LEAVE_ONE_OUT]
+
+
+def ladder_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:
+    """Show each step of the ladder, and what it changes."""
+
+    start, cells = comparisons[0].before, comparisons[0].cells()
+
+    def row(name, change, records, cells):
+        return {
+            "step": name,
+            "what changes": change,
             "parameters": f"{records[0].parameters:,}",
-            "test %": interval(values(records, "test accuracy")),
-            **_comparison("against before", records_by_name[before.name] if before else [], records),
-            "Model4 minus it": "" if step is MODEL4 else interval(to_model4, signed=True),
+            f"test %, seeds {seed_range(start)}": interval(values(records, "test accuracy")),
+            **cells,
         }
 
+    yield row(start[0].experiment, "", start, dict.fromkeys(cells, ""))
+    yield from (row(each.name, each.change, each.after, each.cells()) for each in comparisons)
 
-def leave_one_out(records_by_name: Records) -> Iterator[Row]:
-    """Show each technique that Model4 has, or does without, with everything else as in Model4."""
-    for without, with_it in LEAVE_ONE_OUT:
-        records_without, records_with = records_by_name[without.name], records_by_name[with_it.name]
+
+def leave_one_out_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:
+    """Show each technique of Model4, with everything else as in Model4."""
+    for each in comparisons:
         yield {
-            "technique": "; ".join(changes(without, with_it)),
-            "without %": interval(values(records_without, "test accuracy")),
-            "with %": interval(values(records_with, "test accuracy")),
-            **_comparison("with minus without", records_without, records_with),
+            "what changes": each.change,
+            "seeds": seed_range(each.after),
+            "before %": interval(values(each.before, "test accuracy")),
+            "after %": interval(values(each.after, "test accuracy")),
+            **each.cells(),
         }
-
-
-def _comparison(heading, before, after):
-    """Return the cells of a paired comparison, empty without records before: difference, effect, McNemar's p."""
-    if not before:
-        return {heading: "", "effect": "", "McNemar p": ""}
-    paired = differences(before, after)
-    seed = min({record.seed for record in before} & {record.seed for record in after})
-    right = [next(record.right for record in records if record.seed == seed) for records in (before, after)]
-    return {heading: interval(paired, signed=True), "effect": effect(paired), "McNemar p": f"{mcnemar(*right):.2g}"}
 
 
 def selection_bias(records_by_name: Records) -> Iterator[Row]:
@@ -118,15 +169,15 @@ def choices(choices: dict[Experiment, list[Experiment]], trials_by_name: Records
     """Show what was compared on the validation split: experiments -> their changes, with the records of that split."""
     for start, others in choices.items():
         for other in [start, *others]:
-            records = trials_by_name[other.name]
-            paired = differences(trials_by_name[start.name], records)
+            records, comparison = trials_by_name[other.name], compare(start, other, trials_by_name)
+            paired = differences(comparison.before, comparison.after)
             yield {
                 "start": start.name,
-                "what changes": "; ".join(changes(start, other)) or "nothing",
-                "seeds": f"{len(records)}",
+                "what changes": comparison.change or "nothing",
+                "seeds": seed_range(records),
                 "validation %": interval(values(records, "test accuracy")),
                 "validation loss": f"{fmean(record.final.test_loss for record in records):.4f}",
-                "difference in points": "" if other is start else interval(paired, signed=True),
+                "change in points, same seeds": "" if other is start else interval(paired, signed=True),
                 "effect": "" if other is start else effect(paired),
             }
 

@@ -24,11 +24,12 @@ RUNGS = {
 SCHEDULED = replace(RUNGS["Model3"], schedule=OneCycle(peak=0.02, warmup_fraction=0.2))
 
 BY_RATE = [
-    replace(rung, name=f"{name}-rate-{rate:g}", schedule=Constant(rate))
+    replace(rung, name=f"Rung-{name}-rate-{rate:g}", schedule=Constant(rate))
     for name, rung in RUNGS.items()
     for rate in RATES
 ] + [
-    replace(SCHEDULED, name=f"Model4-rate-{rate:g}", schedule=replace(SCHEDULED.schedule, peak=rate)) for rate in RATES
+    replace(SCHEDULED, name=f"Rung-Model4-rate-{rate:g}", schedule=replace(SCHEDULED.schedule, peak=rate))
+    for rate in RATES
 ]
 
 AUGMENTATIONS = {
@@ -39,5 +40,6 @@ AUGMENTATIONS = {
     "milder-clean-end": Augmentation(5, 1, 0.05, until=0.85),
 }
 BY_AUGMENTATION = [
-    replace(SCHEDULED, name=f"Model4-{name}", augmentation=augmentation) for name, augmentation in AUGMENTATIONS.items()
+    replace(SCHEDULED, name=f"Rung-Model4-{name}", augmentation=augmentation)
+    for name, augmentation in AUGMENTATIONS.items()
 ]
