@@ -83,7 +83,7 @@ def test_a_nineteenth_step_is_drawn_as_published_before_it_has_records(records_b
     assert (drawn.group, drawn.parameters, drawn.reported, drawn.measured) == ("F", 9_752, 99.4, None)
     names = [text.get_text() for ax in figures.published(points).axes for text in ax.texts]
     shown = [point.name.replace("Model", "M") for point in points if point.reported or point.measured]
-    assert set(names) == set(shown)  # those that crowd are drawn again in the zoom
+    assert set(names) == set(shown)  # twice where there are two marks: hollow and filled
 
 
 def test_every_mark_and_every_name_lies_inside_the_picture_however_wide_the_intervals(records_by_name):
@@ -99,7 +99,13 @@ def test_every_mark_and_every_name_lies_inside_the_picture_however_wide_the_inte
 
 
 def test_every_step_has_three_runs_but_the_two_large_networks(records_by_name):
-    assert {name: len(records_by_name[name]) for name in STEPS} == dict.fromkeys(STEPS, 3) | {"C1": 1, "E1": 1}
+    assert {name for name in STEPS if len(records_by_name[name]) < 3} <= {"C1", "E1"}
+
+
+def test_points_stand_at_their_number_of_parameters(records_by_name):
+    points = logs.points(STEPS, records_by_name)
+    drawn = {x for ax in figures.published(points).axes for text in ax.texts for x in text.xy[:1]}
+    assert drawn == {point.parameters for point in points}
 
 
 def test_the_lead_names_the_best_step_that_has_records(records_by_name):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -37,7 +38,8 @@ sys.exit(main(sys.argv[1:]))
 def start(folder, *arguments, program=("-c", PROGRAM)):
     command = [sys.executable, *program, "run", "Model4", "--epochs", "4", "--results", str(folder), *arguments]
     streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **streams)
+    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a test run in the background may ignore Ctrl-C
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, preexec_fn=listen, **streams)
 
 
 def finish(process):

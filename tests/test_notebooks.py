@@ -69,7 +69,7 @@ def copy(tmp_path_factory):
     unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
     for name in ["src", "notebooks", "results"]:
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    with open(folder / "src" / "data.py", "a") as file:
+    with open(folder / "src" / "data.py", "a", encoding="utf-8") as file:
         file.write(FEW_DIGITS)
     return folder
 
@@ -183,7 +183,7 @@ def test_the_setup_cell_installs_every_package_that_the_notebooks_need():
                 modules.add(name)
                 path = ROOT / f"{name.replace('.', '/')}.py"
                 if name.startswith("src") and path.exists():
-                    sources.append(path.read_text())
+                    sources.append(path.read_text(encoding="utf-8"))
                 packages.add(name.split(".")[0])
     assert packages - sys.stdlib_module_names - brought_along - {"src"} <= needed
 
@@ -196,13 +196,13 @@ def test_the_saved_outputs_are_clean(name):
 def test_the_address_goes_into_notebooks_and_badges_and_out_again(copy, tmp_path):
     shutil.copytree(copy / "notebooks", tmp_path / "notebooks")
     path = tmp_path / "notebooks" / "Model2.ipynb"
-    before = json.loads(path.read_text())
+    before = json.loads(path.read_text(encoding="utf-8"))
     set_address("someone/something", path.parent)
-    text = "".join(json.loads(path.read_text())["cells"][0]["source"])
+    text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     assert "colab.research.google.com/github/someone/something/blob/main/notebooks/Model2.ipynb" in text
     assert code_cells(path)[0].source.startswith('REPO = "someone/something"  #')
     set_address("", path.parent)
-    after = json.loads(path.read_text())
+    after = json.loads(path.read_text(encoding="utf-8"))
     assert "colab" not in "".join(after["cells"][0]["source"]).replace("Colab", "")
     assert [cell["source"] for cell in after["cells"]] == [cell["source"] for cell in before["cells"]]
 

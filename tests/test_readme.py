@@ -25,29 +25,34 @@ def test_readme_figures_and_notebooks_agree_with_the_records():
     assert "agree with" in check()
 
 
+def test_the_readme_is_short_enough_to_be_read():
+    content = (ROOT / "README.md").read_bytes()
+    assert len(content.splitlines()) <= 250 and len(content) <= 12_288
+
+
 def test_publishing_again_changes_nothing(copy):
-    before = (copy / "README.md").read_text()
+    before = (copy / "README.md").read_text(encoding="utf-8")
     publish(copy)
-    assert (copy / "README.md").read_text() == before
+    assert (copy / "README.md").read_text(encoding="utf-8") == before
     assert "agree with" in check(copy)
 
 
 def test_a_number_edited_in_the_readme_is_caught_and_its_line_named(copy):
-    lines = (copy / "README.md").read_text().split("\n")
+    lines = (copy / "README.md").read_text(encoding="utf-8").split("\n")
     number = next(i for i, line in enumerate(lines) if line.startswith("| Model4 |"))
     lines[number] = lines[number].replace("99.5", "99.9")
-    (copy / "README.md").write_text("\n".join(lines))
+    (copy / "README.md").write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(InputError, match=f"README.md, line {number + 1}, says .* run make report"):
         check(copy)
 
 
 def test_a_readme_without_its_markers_is_refused_and_left_as_it_is(copy):
-    text = (copy / "README.md").read_text().replace("<!-- report: ladder -->", "")
-    (copy / "README.md").write_text(text)
+    text = (copy / "README.md").read_text(encoding="utf-8").replace("<!-- report: ladder -->", "")
+    (copy / "README.md").write_text(text, encoding="utf-8")
     for command in [check, publish]:
         with pytest.raises(InputError, match="no block between <!-- report: ladder -->"):
             command(copy)
-    assert (copy / "README.md").read_text() == text
+    assert (copy / "README.md").read_text(encoding="utf-8") == text
 
 
 def test_a_figure_drawn_from_other_records_is_caught(copy):
@@ -58,11 +63,11 @@ def test_a_figure_drawn_from_other_records_is_caught(copy):
 
 def edit_output(path, key, name, edit):
     """Change the one output of a notebook whose metadata has key (with the value name, if there is one)."""
-    notebook = json.loads(path.read_text())
+    notebook = json.loads(path.read_text(encoding="utf-8"))
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     [output] = [o for o in outputs if key in o.get("metadata", {}) and name in (None, o["metadata"][key])]
     edit(output)
-    path.write_text(json.dumps(notebook))
+    path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def change_a_number(output):
@@ -102,9 +107,9 @@ def test_a_model_notebook_that_shows_another_run_is_caught(copy, other):
 
 def test_a_run_added_by_hand_is_caught(copy):
     folder = copy / "results" / "test" / "Model4"
-    forged = json.loads((folder / "seed-0.json").read_text())
+    forged = json.loads((folder / "seed-0.json").read_text(encoding="utf-8"))
     forged["seed"] = 99
-    (folder / "seed-99.json").write_text(json.dumps(forged))
+    (folder / "seed-99.json").write_text(json.dumps(forged), encoding="utf-8")
     with pytest.raises(InputError, match="seed-99.json repeats that of seed 0"):
         check(copy)
 
@@ -128,7 +133,7 @@ def test_a_table_of_no_runs_is_one_sentence():
 def test_good_records_stay_untouched_beside_a_bad_one(copy):
     folder = copy / "results" / "test" / "Model4"
     good = (folder / "seed-1.json").read_bytes()
-    (folder / "seed-0.json").write_text("{")
+    (folder / "seed-0.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="seed-0.json is damaged"):
         load_all(copy / "results", EXPERIMENTS)
     assert (folder / "seed-1.json").read_bytes() == good

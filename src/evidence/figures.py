@@ -289,7 +289,7 @@ def _legend(ax):
         *ax.plot(
             [], [], **grey, linestyle="", markerfacecolor="white", label="A1 to E4 as published: best epoch of one run"
         ),
-        *ax.plot([], [], **grey, label="the same here: last epoch, mean, 95 % interval"),
+        *ax.plot([], [], **grey, label="the same here: final network, mean, 95 % interval"),
         *ax.plot([], [], **ours, label="M1 to M4: this series"),
     ]
 

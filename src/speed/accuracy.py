@@ -91,8 +91,8 @@ def text(measured: dict) -> str:
         rows.append({"way": way, "epochs": f"{epochs}", "seconds per epoch": f"{seconds_per_epoch:.1f}", **cells})
         medians[way] = [median(seconds) for seconds in times.values()]
     return (
-        f"{markdown(rows)}\n\n{measured['machine']}; median over seeds, where a seed that does not reach a level "
-        f"counts as later than the others; the usual loop with {measured['workers']} workers. {_comparison(medians)}"
+        f"{markdown(rows)}\n\nMedian over seeds, where a seed that does not reach a level counts as later than the "
+        f"others; the usual loop with {measured['workers']} workers.\n\n{measured['machine']}. {_comparison(medians)}"
     )
 
 
@@ -130,8 +130,8 @@ def figure(measured: dict) -> Figure:
             look = dict(color=color, linestyle=line, marker=marker, markersize=4, alpha=0.8)
             ax.plot(seconds, percent, label=None if i else f"{way}, {len(histories)} seeds", **look)
     ax.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
-    ax.set(xlabel="seconds, evaluations counted in (log scale)", xscale="log", ylabel="test accuracy (%)")
-    ax.set(ylim=(98, 99.7), title="How soon is which accuracy reached?")
+    ax.set(xlabel="seconds, evaluations counted in (log scale)", xscale="log")
+    ax.set(ylabel="test accuracy (%), cut off below 98", ylim=(98, 99.7), title="How soon is which accuracy reached?")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:g}")
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
