@@ -116,10 +116,10 @@ def history(records: Sequence[Record]) -> Figure:
         ax.set_xlabel("epoch")
         ax.xaxis.get_major_locator().set_params(integer=True)
     ends = [*values(records, "train accuracy"), *values(records, "test accuracy")]
-    bottom = min(98, math.floor(min(ends)))
+    bottom = 98 if min(ends) > 98 else math.floor(min(ends)) - 1
     left.set(ylabel=f"accuracy (%), cut off below {bottom}", ylim=(bottom, 100.05))
     left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
-    left.legend(loc="lower right")
+    left.legend(loc="best")
     right.set(ylabel="cross-entropy (nats, log scale)", yscale="log")
     right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     right.yaxis.set_major_formatter("{x:g}")
@@ -245,7 +245,7 @@ def published(points: Sequence[Point]) -> Figure:
     axes[0].set(ylabel="test accuracy (%), errors on a log scale", ylim=(min(marks) - 0.1, TOP))
     axes[0].set_xlabel("parameters, up to 10,000")
     axes[1].set_xlabel("above, on a log scale")
-    figure.legend(handles=_legend(axes[0]), loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(handles=_legend(axes[0]), loc="outside lower center", ncols=3, fontsize=9, columnspacing=1)
     figure.suptitle("What do published steps reach, and with how many parameters?", fontsize=12)
     return figure
 
@@ -289,7 +289,7 @@ def _legend(ax):
         *ax.plot(
             [], [], **grey, linestyle="", markerfacecolor="white", label="A1 to E4 as published: best epoch of one run"
         ),
-        *ax.plot([], [], **grey, label="the same here: final network, mean, 95 % interval"),
+        *ax.plot([], [], **grey, label="here: final networks, mean, 95 % interval"),
         *ax.plot([], [], **ours, label="M1 to M4: this series"),
     ]
 
