@@ -204,7 +204,7 @@ def effects(comparisons: Sequence[Comparison], title: str) -> Figure:
     return figure
 
 
-# Name, color, marker and limits of the horizontal axis, and of the vertical one.
+# The picture of all steps: color and marker of each log; scale, limits and ticks of the parameters in each panel.
 LOGS = {"A": (ORANGE, "o"), "B": (SKY, "s"), "C": (GREEN, "^"), "D": (VERMILION, "D"), "E": (PURPLE, "v")}
 PANELS = [
     ("linear", 0, 10_000, [7_500, 8_000, 8_500, 9_000, 9_500]),
