@@ -61,10 +61,7 @@ lint: $(VENV)/installed  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-cobench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
-	$(BIN)/python -m src bench use
-
-lab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
+colab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
 	$(BIN)/python -m src colab $(REPO)
 
 clean:  ## remove what can be made again: environment, data, caches
