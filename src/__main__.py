@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     running.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
     running.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
-    running.add_argument("--split", default="test", help="test (default), or validation for choosing a recipe")
+    splits = "test (default), validation for choosing a recipe, or resplit-0 to resplit-9 of all digits"
+    running.add_argument("--split", default="test", help=splits)
     running.add_argument("--results", type=Path, help="folder of the records (default: results/; runs/ with --epochs)")
 
     answering = commands.add_parser("predict", help="say which digit a picture shows")

@@ -13,7 +13,9 @@ from src import ROOT, InputError, download
 # Mean and standard deviation of the training pixels, as fractions of full brightness.
 MEAN, STD = 0.1307, 0.3081
 
-SPLITS = ("train", "test", "fit", "validation")
+# What a run is evaluated on -> what it is trained on.
+TRAINED_ON = {"test": "train", "validation": "fit"} | {f"resplit-{k}": f"resplit-{k}-rest" for k in range(10)}
+SPLITS = (*TRAINED_ON, *TRAINED_ON.values())
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,29 @@ class Digits:
 
 
 def load(split: str) -> Digits:
-    """Return the Digits of a split: "train" (60,000), "test" (10,000), or the two parts of the training set
-    for choosing recipes, "fit" (55,000) and "validation" (5,000, stratified).
+    """Return the Digits of a split.
 
+    "train" (60,000) and "test" (10,000) are MNIST's own. "fit" (55,000) and "validation" (5,000, stratified) are two
+    parts of the training set, for choosing recipes. "resplit-0" to "resplit-9" are each another random 10,000 of all
+    70,000 digits, and "resplit-0-rest" to "resplit-9-rest" the other 60,000.
     The files are verified once per process, and fetched if they are missing.
     Raises InputError for an unknown split and when no source gives the digits.
     """
     if split not in SPLITS:
         raise InputError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
     train, test = _read(root())
-    if split == "test":
-        return test
-    if split == "train":
-        return train
-    # Every twelfth image in label order: the same 5,000 forever, each digit at its own frequency.
-    held_out = torch.zeros(len(train), dtype=torch.bool)
-    held_out[torch.argsort(train.labels, stable=True)[::12]] = True
-    return train[held_out] if split == "validation" else train[~held_out]
+    if split in ("train", "test"):
+        return train if split == "train" else test
+    if split in ("fit", "validation"):
+        # Every twelfth image in label order: the same 5,000 forever, each digit at its own frequency.
+        digits, chosen = train, torch.argsort(train.labels, stable=True)[::12]
+    else:
+        digits = Digits(torch.cat([train.images, test.images]), torch.cat([train.labels, test.labels]))
+        number = int(split.split("-")[1])
+        chosen = np.random.RandomState(number).permutation(len(digits))[: len(test)]  # NumPy never changes this stream
+    held_out = torch.zeros(len(digits), dtype=torch.bool)
+    held_out[chosen] = True
+    return digits[held_out if split in TRAINED_ON else ~held_out]
 
 
 def normalize(images: torch.Tensor) -> torch.Tensor:

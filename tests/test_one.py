@@ -52,15 +52,19 @@ def test_the_same_seed_gives_the_same_history_bit_for_bit(few_digits, runs):
     assert numbers(first) == numbers(second) != numbers(other)
     assert torch.equal(first.logits, second.logits)
     assert torch.equal(first.logits, predict(first.network, data.load("test").images))
+    train_digits = data.load("train")
+    right = predict(first.network, train_digits.images).argmax(dim=1) == train_digits.labels
+    assert first.train_accuracy == right.sum().item() / len(train_digits)  # not as augmented, and after the last epoch
     assert not list(runs.rglob("*.checkpoint"))
 
 
-def test_validation_runs_see_neither_the_test_set_nor_the_images_held_out(monkeypatch):
+@pytest.mark.parametrize(("split", "trained_on"), [("validation", "fit"), ("resplit-3", "resplit-3-rest")])
+def test_a_run_on_another_split_sees_neither_the_test_set_nor_the_images_held_out(monkeypatch, split, trained_on):
     loaded = []
     load = data.load
     monkeypatch.setattr(data, "load", lambda split: loaded.append(split) or load(split)[:128])
-    assert train(replace(SHORT, epochs=1), split="validation").split == "validation"
-    assert loaded == ["fit", "validation"]
+    assert train(replace(SHORT, epochs=1), split=split).split == split
+    assert loaded == [trained_on, split]
 
 
 @pytest.mark.parametrize("finished", [1, 2])

@@ -16,11 +16,10 @@ from src.runs import checkpoints
 from src.runs.progress import progress, title
 from src.speed.ghost import GhostBatches
 from src.speed.memory import keep_freed_memory, peak_memory
-from src.training import Epoch, fit, make_optimizer, predict
+from src.training import Epoch, evaluate, fit, make_optimizer, predict
 
 RUNS = ROOT / "runs"  # what this clone ran last, in notebooks or with other epochs; not committed
 
-TRAINED_ON = {"test": "train", "validation": "fit"}  # the training images, by what is evaluated on
 HELD_OUT = 1 / 12  # of the training images, on which the epoch to keep is chosen, if an experiment keeps the best
 
 
@@ -30,11 +29,12 @@ class Run:
 
     experiment: Experiment
     seed: int
-    split: str  # evaluated on "test" or "validation"
+    split: str  # what it was evaluated on, one of data.TRAINED_ON
     device: str  # "cuda", "mps" or "cpu"
     threads: int
     history: tuple  # of Epochs
     peak_memory: int  # bytes, of the whole process
+    train_accuracy: float  # fraction of its training images that the final network gets right, as they are
     logits: torch.Tensor  # (N, 10) float32 on the CPU, of the network on the split
     network: nn.Module  # as the last epoch left it, or as the best one did if that is kept
     own_network: bool  # whether the network was given, and not built from the layer line
@@ -67,7 +67,8 @@ def train(
     seed: from 0 to 2**32 - 1; the same seed on the same machine gives the same history, bit for bit.
     network: a network of your own in the place of the layer line's: a module, trained from the weights that it has,
     or a function (a class) that makes one, called after the seed is set.
-    split: "test" trains on all 60,000 training images; "validation" on 55,000, and evaluates on the other 5,000.
+    split: "test" trains on all 60,000 training images; "validation" on 55,000, and evaluates on the other 5,000;
+    "resplit-0" to "resplit-9" train on a random 60,000 of all 70,000 digits, and evaluate on the other 10,000.
     An experiment that keeps the best epoch trains on eleven twelfths of these, and chooses on the last.
     device: "auto" (CUDA, then MPS, then CPU), "cuda", "mps" or "cpu".
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
@@ -83,7 +84,7 @@ def train(
         own_network = network is not None
         network = make_network(experiment, device, network)
         optimizer = make_optimizer(experiment, network)
-        train_digits, held_out = data.load(TRAINED_ON[split]).to(device), None
+        train_digits, held_out = data.load(data.TRAINED_ON[split]).to(device), None
         if experiment.keep_best:
             cut = round(len(train_digits) * (1 - HELD_OUT))
             train_digits, held_out = train_digits[:cut], train_digits[cut:]
@@ -121,6 +122,7 @@ def train(
             threads=torch.get_num_threads() * experiment.ghost_batches,
             history=tuple(history),
             peak_memory=peak_memory(),
+            train_accuracy=evaluate(predict(network, train_digits.images), train_digits.labels)[1],
             logits=predict(network, test_digits.images).cpu(),
             network=network,
             own_network=own_network,
@@ -130,8 +132,8 @@ def train(
 def check_run(seed: int, split: str, device: str) -> None:
     """Raise InputError for a seed, a split or a device that train() refuses."""
     check_number("seed", seed, 0, 2**32 - 1, whole=True)
-    if split not in TRAINED_ON:
-        raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(TRAINED_ON)}.")
+    if split not in data.TRAINED_ON:
+        raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(data.TRAINED_ON)}.")
     choose_device(device)
 
 

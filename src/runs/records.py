@@ -22,6 +22,7 @@ from src.training import Epoch
 
 RESULTS = ROOT / "results"  # the committed evidence
 
+RUN_FIELDS = ("seed", "split", "parameters", "device", "threads", "history", "train_accuracy")
 DATA_HASH = hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()[:16]
 
 
@@ -33,7 +34,7 @@ class Record:
     definition: dict  # what definition() says of the experiment
     definition_hash: str
     seed: int
-    split: str  # evaluated on: "test" or "validation"
+    split: str  # what it was evaluated on, one of data.TRAINED_ON
     parameters: int
     device: str
     threads: int
@@ -44,6 +45,7 @@ class Record:
     peak_memory_mib: int
     history: tuple  # of Epochs
     predictions: str  # one digit per image of the split, by the network that the run ends with
+    train_accuracy: float | None = None  # of that network on its training images, as they are; older records lack it
 
     @classmethod
     def from_run(cls, run: Run) -> "Record":
@@ -53,7 +55,7 @@ class Record:
             experiment=run.experiment.name,
             definition=fields,
             definition_hash=_hash(fields),
-            **{name: getattr(run, name) for name in ["seed", "split", "parameters", "device", "threads", "history"]},
+            **{name: getattr(run, name) for name in RUN_FIELDS},
             versions={"python": platform.python_version(), "torch": torch.__version__},
             data_hash=DATA_HASH,
             wall_seconds=round(sum(epoch.seconds for epoch in run.history), 1),
