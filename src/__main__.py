@@ -13,7 +13,7 @@ from src import InputError
 if TYPE_CHECKING:
     from src.experiments import Experiment
 
-GROUP_NAMES = "series, ladder, leave-one-out, choices, rates, published, published-choices"
+GROUP_NAMES = "series, ladder, leave-one-out, choices, rates, resplits, published, published-choices"
 
 
 def main(arguments: list[str] | None = None) -> int:

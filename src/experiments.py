@@ -85,7 +85,7 @@ class SGD(Checked):
     weight_decay: float = within(0, 1, default=0.0)
 
 
-# Accuracies in percent, the gap (train minus test accuracy) in points.
+# Of the final network: accuracies in percent, on training images as they are; the gap (train minus test) in points.
 ACCURACIES = ("train accuracy", "test accuracy", "lowest of the last three epochs")
 QUANTITIES = (*ACCURACIES, "generalization gap", "parameters", "epochs")
 
@@ -136,11 +136,12 @@ class Experiment(Checked):
             raise InputError("Experiment.ghost_batches above 1 cannot be repeated with dropout; leave one of them out.")
 
 
+# One technique a step, on one layer line; the rate of each is the best on the validation split (studies/rates.py).
 MODEL1 = Experiment(
     name="Model1",
     target=(Condition("train accuracy", ">=", 99.5), Condition("generalization gap", ">", 0.2)),
-    layer_line="8 12 P 16 16 18 6x10",
-    schedule=Constant(0.001),
+    layer_line="8 10 P 12 14 16 15 4x10",
+    schedule=Constant(0.01),
     epochs=15,
     batch_normalization="hidden",
 )
@@ -148,14 +149,17 @@ MODEL2 = replace(
     MODEL1,
     name="Model2",
     target=(Condition("parameters", "<", 8000), Condition("generalization gap", "<", 0.2)),
-    layer_line="8 12 P 16 16 18 G t10",
+    layer_line="8 10 P 12 14 16 15 G t10",
+    schedule=Constant(0.01),
     channel_dropout=0.05,
 )
 MODEL3 = replace(
     MODEL2,
     name="Model3",
-    target=(Condition("parameters", "<", 8000), Condition("generalization gap", "<", 0)),
-    augmentation=Augmentation(rotation=10, translation=2, scale=0.1),
+    target=(Condition("parameters", "<", 8000), Condition("generalization gap", "<", 0.2)),
+    schedule=Constant(0.01),
+    channel_dropout=0.0,
+    augmentation=Augmentation(rotation=7, translation=1.5, scale=0.07, until=0.85),
 )
 MODEL4 = replace(
     MODEL3,
@@ -166,9 +170,7 @@ MODEL4 = replace(
         Condition("test accuracy", ">=", 99.5),
         Condition("lowest of the last three epochs", ">=", 99.4),
     ),
-    layer_line="8 10 P 12 14 16 15 G t10",
     schedule=OneCycle(peak=0.02, warmup_fraction=0.2),
-    channel_dropout=0.0,
 )
 
 SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]}

@@ -21,10 +21,11 @@ from src.data import Digits
 from src.evidence.logs import Point
 from src.evidence.significance import mean_interval, sampling_error
 from src.evidence.tables import Comparison, Records, differences, values
-from src.experiments import SERIES
+from src.experiments import SERIES, Experiment
 from src.model import CLASSES
 from src.runs import files
 from src.runs.records import Record
+from src.training import learning_rate
 
 IMAGES = ROOT / "images"
 
@@ -115,7 +116,7 @@ def history(records: Sequence[Record]) -> Figure:
         _draw_mean(ax, records, f"test_{quantity}", factor, **look)
         ax.set_xlabel("epoch")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    ends = [*values(records, "train accuracy"), *values(records, "test accuracy")]
+    ends = [*values(records, "accuracy while learning"), *values(records, "test accuracy")]
     bottom = 98 if min(ends) > 98 else math.floor(min(ends)) - 1
     left.set(ylabel=f"accuracy (%), cut off below {bottom}", ylim=(bottom, 100.05))
     left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
@@ -183,6 +184,38 @@ def series(records_by_name: Records) -> Figure:
 
 
 @styled
+def rates(trials: dict[str, dict[float, Sequence[Record]]], title: str) -> Figure:
+    """Draw what each learning rate reaches: label of a line -> rate -> records; mean over seeds, 95 % interval."""
+    figure, ax = plt.subplots(figsize=(9, 4.4))
+    looks = [dict(color=GREEN, marker="s", linestyle=(0, (1, 1))), dict(color=BLUE, marker="o", linestyle="-")]
+    for (label, by_rate), look, aside in zip(trials.items(), looks, [0.98, 1.02], strict=True):
+        places = aside * np.array(list(by_rate))  # so that intervals do not hide each other
+        accuracies = [values(records, "test accuracy") for records in by_rate.values()]
+        means, half_widths = np.array([mean_interval(numbers) for numbers in accuracies]).T
+        ax.errorbar(places, means, yerr=half_widths, capsize=4, linewidth=2, label=label, **look)
+    ax.set(xscale="log", xlabel="learning rate (of the schedule: its peak), log scale", title=title)
+    ax.set_xticks(list(by_rate), [f"{rate:g}" for rate in by_rate])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set(ylabel="validation accuracy (%)")
+    ax.legend(loc="lower center")
+    return figure
+
+
+@styled
+def schedules(experiments: Sequence[Experiment]) -> Figure:
+    """Draw the learning rate of experiments during their training; not of Plateau, which depends on the training."""
+    figure, ax = plt.subplots(figsize=(9, 3.6))
+    done = np.linspace(0, 1, 1000, endpoint=False)
+    for experiment, color, line in zip(experiments, [GREEN, BLUE], [(0, (1, 1)), "-"], strict=True):
+        curve = [learning_rate(experiment.schedule, fraction, experiment.epochs) for fraction in done]
+        label = f"{experiment.name}: {experiment.schedule}"
+        ax.plot(done * experiment.epochs, curve, color=color, linestyle=line, linewidth=2, label=label)
+    ax.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), title="How large are the steps?")
+    ax.legend(loc="upper right")
+    return figure
+
+
+@styled
 def effects(comparisons: Sequence[Comparison], title: str) -> Figure:
     """Draw by how much each change moves the test accuracy: paired differences, their mean and its 95 % interval."""
     figure, ax = plt.subplots(figsize=(9, 0.62 * len(comparisons) + 1.5))
@@ -196,12 +229,16 @@ def effects(comparisons: Sequence[Comparison], title: str) -> Figure:
         text = f"{before:.2f} → {after:.2f} %"
         ax.annotate(text, (1, i), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     ax.axvline(0, color=BLACK, linewidth=1)
-    names = [each.change.replace(" → ", " →\n" if len(each.change) > 36 else " → ") for each in comparisons]
+    names = ["\n".join(_wrapped(part) for part in each.change.split("; ")) for each in comparisons]
     ax.set_yticks(range(len(comparisons)), names, fontsize=9)
     ax.set(xlabel="change in test accuracy (points), seed by seed", ylim=(len(comparisons) - 0.5, -0.5))
     figure.suptitle(title, fontsize=12)
     figure.legend(loc="outside lower right", ncols=2, fontsize=9)
     return figure
+
+
+def _wrapped(change):
+    return change.replace(" → ", " →\n") if len(change) > 42 else change
 
 
 # The picture of all steps: color and marker of each log; scale, limits and ticks of the parameters in each panel.

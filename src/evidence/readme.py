@@ -5,6 +5,7 @@ All of it is rendered in one way; publish() writes it, check() compares it with 
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -13,9 +14,9 @@ from matplotlib.figure import Figure
 
 from src import ROOT, InputError, notebooks
 from src.evidence import logs, sentences, tables
-from src.evidence.figures import effects, history, published, save, seeds, series, source_of
+from src.evidence.figures import effects, history, published, rates, save, seeds, series, source_of
 from src.evidence.tables import Records, markdown
-from src.experiments import MODEL4, SERIES
+from src.experiments import MODEL3, MODEL4, SERIES
 from src.runs import files
 from src.runs.records import RESULTS, load_all
 from src.speed import timing
@@ -23,9 +24,22 @@ from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
+from src.studies.rates import BY_RATE
 from src.studies.trials import CHOICES
 
-COMPARED = [*SERIES.values(), *LADDER, *GROUPS["leave-one-out"]]
+COMPARED = [*LADDER, *GROUPS["leave-one-out"]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The committed records, by the name of their experiment."""
+
+    tests: Records  # evaluated on the test set
+    trials: Records  # on the validation split, for choosing
+    resplits: Records  # on resplit-0 to resplit-9 by the seeds 0 to 9
+
+    def __len__(self):
+        return sum(len(records) for by_name in vars(self).values() for records in by_name.values())
 
 
 def publish(root: Path = ROOT) -> str:
@@ -38,7 +52,7 @@ def publish(root: Path = ROOT) -> str:
     for name, (draw, source) in drawings.items():
         save(draw(), name, source, root / "images")
     files.write(root / "README.md", rendered.encode())
-    return f"README.md and {len(drawings)} figures written from {_count(*evidence)} records."
+    return f"README.md and {len(drawings)} figures written from {len(evidence)} records."
 
 
 def check(root: Path = ROOT) -> str:
@@ -54,98 +68,103 @@ def check(root: Path = ROOT) -> str:
     for name, (_, source) in drawings.items():
         if source_of(name, root / "images") != source:
             raise InputError(f"images/{name} was not drawn from these records; run make report.")
-    _check_notebooks(root, *evidence)
-    return f"README, figures and notebooks agree with {_count(*evidence)} records."
+    _check_notebooks(root, evidence)
+    return f"README, figures and notebooks agree with {len(evidence)} records."
 
 
 def _render(root):
-    """Return the evidence below root/results, README.md as it is and as it should be, and the figures due."""
-    records_by_name, trials_by_name = load_evidence(root / "results")
+    """Return the Evidence below root/results, README.md as it is and as it should be, and the figures due."""
+    evidence = load_evidence(root / "results")
     timings = speed_statements(root / "results")
     try:
         readme = (root / "README.md").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {root / 'README.md'} ({error}); check it out again.") from error
-    rendered = _filled(readme, readme_blocks(records_by_name, timings))
-    drawings = figures(records_by_name) | speed_figures(root / "results")
-    return (records_by_name, trials_by_name), readme, rendered, drawings
+    rendered = _filled(readme, readme_blocks(evidence, timings))
+    drawings = figures(evidence) | speed_figures(root / "results")
+    return evidence, readme, rendered, drawings
 
 
-def _count(records_by_name, trials_by_name):
-    return sum(map(len, [*records_by_name.values(), *trials_by_name.values()]))
-
-
-def load_evidence(results: Path = RESULTS) -> tuple[Records, Records]:
-    """Return the records of runs on the test set, and those of trials on the validation split.
+def load_evidence(results: Path = RESULTS) -> Evidence:
+    """Return the records below a folder.
 
     Raises InputError unless every experiment has the seeds that comparisons need; published steps may have none yet.
     """
-    tests = {0: GROUPS["published"], sentences.COMMON_SEEDS: COMPARED}
-    trials = {1: GROUPS["published-choices"], 2: GROUPS["choices"]}
-    return _load(results, "test", tests), _load(results, "validation", trials)
+    tests = _load(results, "test", (GROUPS["published"], []), (COMPARED, range(10)))
+    trials = _load(
+        results,
+        "validation",
+        (GROUPS["published-choices"], [0]),
+        (GROUPS["choices"], range(2)),
+        (GROUPS["rates"], range(3)),
+    )
+    resplits = [_load(results, f"resplit-{k}", (GROUPS["resplits"], [k])) for k in range(10)]
+    return Evidence(tests, trials, {name: [by_name[name][0] for by_name in resplits] for name in resplits[0]})
 
 
-def _load(results, split, experiments_by_seeds):
-    """Return the records of experiments, by the number of seeds that they must have."""
-    records_by_name, needed = load_all(results, EXPERIMENTS, split), {}
-    for number, experiments in experiments_by_seeds.items():
-        group = _of(experiments, records_by_name)
-        lacking = [name for name in group if not set(range(number)) <= {record.seed for record in group[name]}]
+def _load(results, split, *needed):
+    """Return the records on a split; needed: experiments, and the seeds that each of them must have."""
+    records_by_name, group = load_all(results, EXPERIMENTS, split), {}
+    for experiments, least in needed:
+        group |= (these := _of(experiments, records_by_name))
+        lacking = [name for name in these if not set(least) <= {record.seed for record in these[name]}]
         if lacking:
             raise InputError(
-                f"{results} lacks {split} records of {', '.join(lacking)}; make them with: "
-                f"python -m src run {' '.join(lacking)} --seeds 0-{number - 1} --split {split} --jobs 2"
+                f"{results} lacks {split} records of {', '.join(lacking)}; make them with: python -m src run "
+                f"{' '.join(lacking)} --seeds {','.join(map(str, least))} --split {split} --jobs 2"
             )
-        needed |= group
-    return needed
+    return group
 
 
 def _of(experiments, records_by_name):
     return {experiment.name: records_by_name[experiment.name] for experiment in experiments}
 
 
-def readme_blocks(records_by_name: Records, timings: dict[str, str]) -> dict[str, str]:
+def readme_blocks(evidence: Evidence, timings: dict[str, str]) -> dict[str, str]:
     """Return the README's generated blocks: name of the marker -> Markdown; timings are speed_statements()."""
     ratios, to_accuracy = (timings[name].rpartition("\n\n")[2] for name in ("throughput", "accuracy"))  # below tables
+    summary = tables.summary(_of(SERIES.values(), evidence.tests))
     return {
-        "series": markdown(tables.summary(_of(SERIES.values(), records_by_name))),
-        **{name: sentences.log(name, records_by_name) for name in SERIES},
-        "ladder": _ladder(records_by_name, "parameters", "McNemar p"),
-        "lead": _lead(records_by_name),
+        "series": markdown(tables.with_resplits(summary, evidence.resplits)),
+        **{name: sentences.log(name, evidence.tests, evidence.resplits) for name in SERIES},
+        "ladder": _ladder(evidence, "parameters", "McNemar p"),
+        "lead": _lead(evidence),
         "speed": "\n".join([*ratios.splitlines()[:3], f"- {to_accuracy}"]),  # the ratios alone
         "use": timings["use"],
     }
 
 
-def _ladder(records_by_name, *hidden):
+def _ladder(evidence, *hidden):
     """Return the table of the ladder without its hidden columns."""
-    rows = tables.ladder_table(tables.ladder(records_by_name))
+    rows = tables.ladder_table(tables.ladder(evidence.tests))
     return markdown({column: cell for column, cell in row.items() if column not in hidden} for row in rows)
 
 
-def _lead(records_by_name):
-    return f"{logs.lead(STEPS, records_by_name)} {logs.tally(STEPS, records_by_name)}"
+def _lead(evidence):
+    return f"{logs.lead(STEPS, evidence.tests, evidence.resplits)} {logs.tally(STEPS, evidence.tests)}"
 
 
-def statements(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
+def statements(evidence: Evidence) -> dict[str, str]:
     """Return what the Evidence notebook says: name -> Markdown."""
     return {
-        "trust": sentences.trust(records_by_name),
-        "ladder": _ladder(records_by_name),
-        "leave-one-out": markdown(tables.leave_one_out_table(tables.leave_one_out(records_by_name))),
-        "selection-bias": markdown(tables.selection_bias(_of(COMPARED, records_by_name))),
-        "choices": markdown(tables.choices(CHOICES, trials_by_name)),
+        "trust": sentences.trust(evidence.tests),
+        "resplits": markdown(tables.resplits(evidence.tests, evidence.resplits)),
+        "ladder": _ladder(evidence),
+        "leave-one-out": markdown(tables.leave_one_out_table(tables.leave_one_out(evidence.tests))),
+        "selection-bias": markdown(tables.selection_bias(_of(COMPARED, evidence.tests))),
+        "rates": markdown(tables.rates(evidence.trials)),
+        "choices": markdown(tables.choices(CHOICES, evidence.trials)),
     }
 
 
-def published_statements(records_by_name: Records, trials_by_name: Records) -> dict[str, str]:
+def published_statements(evidence: Evidence) -> dict[str, str]:
     """Return what the Published notebook says: name -> Markdown; the changes of a log under its letter."""
     letters = sorted({step.log for step in STEPS.values()})
     return {
-        "published": markdown(logs.results(STEPS, records_by_name)),
-        "lead": _lead(records_by_name),
-        **{letter: markdown(logs.claims(of_log(STEPS, letter), records_by_name)) for letter in letters},
-        "published-choices": markdown(tables.choices(PUBLISHED_CHOICES, trials_by_name)),
+        "published": markdown(logs.results(STEPS, evidence.tests)),
+        "lead": _lead(evidence),
+        **{letter: markdown(logs.claims(of_log(STEPS, letter), evidence.tests)) for letter in letters},
+        "published-choices": markdown(tables.choices(PUBLISHED_CHOICES, evidence.trials)),
     }
 
 
@@ -157,8 +176,13 @@ def speed_statements(results: Path = RESULTS) -> dict[str, str]:
 Drawings = dict[str, tuple[Callable[[], Figure], str]]  # file name -> (function that draws it, hash of its numbers)
 
 
-def figures(records_by_name: Records) -> Drawings:
+def figures(evidence: Evidence) -> Drawings:
     """Return the figures that are drawn from records."""
+    records_by_name = evidence.tests
+    by_rate = {
+        f"{step.name}, {words}": {rate: evidence.trials[trial.name] for rate, trial in BY_RATE[step].items()}
+        for step, words in [(MODEL3, "constant rate"), (MODEL4, "one-cycle schedule")]
+    }
     drawings = {
         "series.png": partial(series, _of(SERIES.values(), records_by_name)),
         "seeds.png": partial(seeds, records_by_name[MODEL4.name]),
@@ -166,6 +190,7 @@ def figures(records_by_name: Records) -> Drawings:
         "leave-one-out.png": partial(
             effects, tables.leave_one_out(records_by_name), "What is each technique worth in Model4?"
         ),
+        "rates.png": partial(rates, by_rate, "Is a schedule better than the best constant rate?"),
         "published.png": partial(published, logs.points(STEPS, records_by_name)),
         **{f"{name}.png": partial(history, records_by_name[name]) for name in SERIES},
     }
@@ -199,11 +224,11 @@ def _filled(readme, blocks):
     return readme
 
 
-def _check_notebooks(root, records_by_name, trials_by_name):
+def _check_notebooks(root, evidence):
     """Raise InputError unless the notebooks say what is due, and each model shows the record of seed 0."""
     statements_by_notebook = {
-        "Evidence": statements(records_by_name, trials_by_name),
-        "Published": published_statements(records_by_name, trials_by_name),
+        "Evidence": statements(evidence),
+        "Published": published_statements(evidence),
         "Speed": speed_statements(root / "results"),
     }
     for notebook, due in statements_by_notebook.items():
@@ -212,7 +237,7 @@ def _check_notebooks(root, records_by_name, trials_by_name):
             if shown.get(name) != due.get(name):
                 raise InputError(f"notebooks/{notebook}.ipynb disagrees with the records on '{name}'; run make report.")
     for name, experiment in SERIES.items():
-        record = records_by_name[name][0]
+        record = evidence.tests[name][0]
         due = (record.hash, sentences.analysis(record, experiment.target))
         if notebooks.shown_record(root / "notebooks" / f"{name}.ipynb") != due:
             raise InputError(

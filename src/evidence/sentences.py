@@ -2,16 +2,14 @@
 
 import operator
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import fmean, stdev
 
-from src.evidence.significance import effect, sampling_error, seeds_to_settle
+from src.evidence import tables
+from src.evidence.significance import RESPLITS, effect, sampling_error, seeds_to_settle
 from src.evidence.tables import QUANTITIES, Records, differences, interval, values
-from src.experiments import MODEL4, SERIES, Condition
+from src.experiments import MODEL3, MODEL4, SERIES, Condition
 from src.runs.records import Record
-from src.studies.ladder import UNDROPPED
 
-COMMON_SEEDS = 5  # every experiment on the test set has at least the seeds 0 to 4
 RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -33,9 +31,8 @@ def analysis(record: Record, target: Sequence[Condition]) -> str:
     best = max(record.history, key=lambda epoch: epoch.test_accuracy)
     error = _sampling_error(test, record)
     lines = [
-        f"After {len(record.history)} epochs {train:.2f} % of the training images were classified right "
-        f"while learning, and {test:.2f} % of the test images: a generalization gap of {gap:+.2f} points; "
-        f"{_reading(gap, error)}.",
+        f"After {len(record.history)} epochs {train:.2f} % of the training images are classified right, as they are, "
+        f"and {test:.2f} % of the test images: a generalization gap of {gap:+.2f} points; {_reading(gap, error)}.",
         f"On {len(record.predictions):,} test images this accuracy carries a sampling error of ±{error:.2f} "
         "points (95 %), before any difference between seeds.",
         f"The best epoch was number {best.epoch} with {100 * best.test_accuracy:.2f} %. Reporting it would add "
@@ -45,34 +42,46 @@ def analysis(record: Record, target: Sequence[Condition]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def log(name: str, records_by_name: Records) -> str:
+def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
     """Return Results and Analysis of a model of the series over its recorded seeds."""
-    records = records_by_name[name]
+    records, resplits = records_by_name[name], resplits_by_name[name]
     tests, gap = values(records, "test accuracy"), fmean(values(records, "generalization gap"))
     results = (
         f"**Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
         f"train {interval(values(records, 'train accuracy'))} %, test {interval(tests)} % "
-        f"(from {min(tests):.2f} to {max(tests):.2f}), {records[0].parameters:,} parameters."
+        f"(from {min(tests):.2f} to {max(tests):.2f}); on {len(resplits)} re-splits "
+        f"{interval(values(resplits, 'test accuracy'), overlap=RESPLITS)} %; {records[0].parameters:,} parameters."
     )
     analysis = (
         f"**Analysis.** The generalization gap is {gap:+.2f} points: "
         f"{_reading(gap, _sampling_error(tests[0], records[0]))}."
     )
-    if before := {after: before for before, after in pairwise(SERIES)}.get(name):
-        paired = differences(records_by_name[before], records)
-        shown = effect(paired)
+    for step in _steps_to(name, records_by_name):
+        paired = differences(step.before, step.after)
         analysis += (
-            f" Against {before}, on the {len(paired)} seeds that both have, the test accuracy changes by "
-            f"{interval(paired, signed=True)} points: {f'the step {shown}' if shown in ('helps', 'hurts') else shown}."
+            f" {step.name} against {step.before[0].experiment} ({step.change}), on {len(paired)} seeds: "
+            f"{interval(paired, signed=True)} points, {effect(paired)}."
         )
     return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records))}."
+
+
+def _steps_to(name, records_by_name):
+    """Return the steps of the ladder that lead from the model before to this one."""
+    steps = []
+    for step in tables.ladder(records_by_name):
+        steps.append(step)
+        if step.name == name:
+            break
+        if step.name in SERIES:
+            steps.clear()
+    return steps
 
 
 def trust(records_by_name: Records) -> str:
     """Say how much one run of Model4 shows, and how many would settle a small difference."""
     records = records_by_name[MODEL4.name]
     tests = values(records, "test accuracy")
-    deviation = stdev(differences(records_by_name[UNDROPPED.name], records))
+    deviation = stdev(differences(records_by_name[MODEL3.name], records))
     return (
         f"Over {len(tests)} seeds Model4 ends between {min(tests):.2f} and {max(tests):.2f} %, with a mean of "
         f"{interval(tests)} %. On {len(records[0].predictions):,} images such an accuracy carries a sampling error of "
@@ -91,7 +100,7 @@ def _sampling_error(accuracy, record):
 def _reading(gap, error):
     """Say what a generalization gap, in points, means beside the sampling error of the test set."""
     if gap > error:
-        return "the network knows its training images better than digits in general"
+        return "over-fitting, beyond the sampling error of the test set"
     if gap < -error:
-        return "what the network sees while training is harder than the test"
+        return "the test images are easier than the training images"
     return "no more than the sampling error of the test set"

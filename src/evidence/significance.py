@@ -9,20 +9,25 @@ from statistics import fmean
 from scipy import stats
 
 CONFIDENCE = 0.95
+RESPLITS = 10_000 / 60_000  # overlap of the re-splits, see mean_interval()
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean and the half-width of its 95 % t-interval, nan for fewer than three values."""
+def mean_interval(values: Sequence[float], overlap: float = 0.0) -> tuple[float, float]:
+    """Return the mean and the half-width of its 95 % t-interval, nan for fewer than three values.
+
+    overlap: 0 for independent values. Values from random re-splits of the same images are not: their interval is
+    widened by the ratio of test to training images (Nadeau and Bengio 2003).
+    """
     if len(values) < 3:
         return fmean(values), math.nan
     with warnings.catch_warnings(action="ignore"):  # SciPy warns of equal values
         interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
-    return fmean(values), float(interval.high - interval.low) / 2
+    return fmean(values), float(interval.high - interval.low) / 2 * math.sqrt(1 + overlap * len(values))
 
 
-def effect(differences: Sequence[float]) -> str:
-    """Say what paired differences show: "helps" if their 95 % t-interval lies above 0, "hurts" if below."""
-    mean, half_width = mean_interval(differences)
+def effect(differences: Sequence[float], overlap: float = 0.0) -> str:
+    """Say what paired differences show: "helps" if their mean_interval() lies above 0, "hurts" if below."""
+    mean, half_width = mean_interval(differences, overlap)
     if abs(mean) > half_width:
         return "helps" if mean > 0 else "hurts"
     return "no difference shown"

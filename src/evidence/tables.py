@@ -8,19 +8,21 @@ from os.path import commonprefix
 from statistics import fmean
 
 from src import InputError
-from src.evidence.significance import effect, mcnemar, mean_interval
-from src.experiments import Experiment, changes
+from src.evidence.significance import RESPLITS, effect, mcnemar, mean_interval
+from src.experiments import MODEL4, Experiment, changes
 from src.runs.records import Record
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
+from src.studies.rates import BY_RATE
 
 Records = dict[str, list[Record]]  # name of an experiment -> its records in the order of seeds
 Row = dict[str, str]  # column -> cell; the same columns in every row of a table
 
 QUANTITIES = {  # accuracies in percent, the gap in points
-    "train accuracy": lambda record: 100 * record.final.train_accuracy,
+    "train accuracy": lambda record: 100 * record.train_accuracy,
+    "accuracy while learning": lambda record: 100 * record.final.train_accuracy,
     "test accuracy": lambda record: 100 * record.final.test_accuracy,
     "best epoch": lambda record: 100 * max(epoch.test_accuracy for epoch in record.history),  # chosen on the split
-    "generalization gap": lambda record: 100 * (record.final.train_accuracy - record.final.test_accuracy),
+    "generalization gap": lambda record: 100 * (record.train_accuracy - record.final.test_accuracy),
     "lowest of the last three epochs": lambda record: 100 * min(epoch.test_accuracy for epoch in record.history[-3:]),
     "parameters": lambda record: record.parameters,
     "epochs": lambda record: len(record.history),
@@ -44,9 +46,9 @@ def differences(before: Sequence[Record], after: Sequence[Record]) -> list[float
     return [later - earlier for earlier, later in zip(old, new, strict=True)]
 
 
-def interval(numbers: Sequence[float], signed: bool = False) -> str:
-    """Return the mean of numbers and its 95 % interval as text; one or two numbers as they are."""
-    mean, half_width = mean_interval(numbers)
+def interval(numbers: Sequence[float], signed: bool = False, overlap: float = 0.0) -> str:
+    """Return the mean of numbers and its mean_interval() as text; one or two numbers as they are."""
+    mean, half_width = mean_interval(numbers, overlap)
     form = "+.2f" if signed else ".2f"
     return (
         ", ".join(format(n, form) for n in numbers) if math.isnan(half_width) else f"{mean:{form}} ± {half_width:.2f}"
@@ -70,7 +72,7 @@ def summary(records_by_name: Records) -> list[Row]:
             "parameters": f"{records[0].parameters:,}",
             "epochs": f"{len(records[0].history)}",
             "seeds": f"{len(records)}",
-            "train %": interval(values(records, "train accuracy")),
+            "train %": "" if records[0].train_accuracy is None else interval(values(records, "train accuracy")),
             f"{records[0].split} %": interval(values(records, "test accuracy")),
             "lowest of last 3 epochs": f"{min(values(records, 'lowest of the last three epochs')):.2f}",
             "best epoch %": interval(values(records, "best epoch")),
@@ -78,6 +80,13 @@ def summary(records_by_name: Records) -> list[Row]:
         for name, records in records_by_name.items()
         if records
     ]
+
+
+def with_resplits(rows: Iterable[Row], resplits_by_name: Records) -> Iterator[Row]:
+    """Add to rows of summary() the accuracy on re-splits of all digits."""
+    for row in rows:
+        records = resplits_by_name[row["model"]]
+        yield row | {f"{len(records)} re-splits %": interval(values(records, "test accuracy"), overlap=RESPLITS)}
 
 
 @dataclass(frozen=True)
@@ -180,6 +189,36 @@ def choices(choices: dict[Experiment, list[Experiment]], trials_by_name: Records
                 "change in points, same seeds": "" if other is start else interval(paired, signed=True),
                 "effect": "" if other is start else effect(paired),
             }
+
+
+def rates(trials_by_name: Records) -> Iterator[Row]:
+    """Show the mean validation accuracy of each step of the ladder at each learning rate, the best in bold."""
+    for step, by_rate in BY_RATE.items():
+        trials = on_shared_seeds(*(trials_by_name[trial.name] for trial in by_rate.values()))
+        means = [fmean(values(records, "test accuracy")) for records in trials]
+        yield {
+            "step": step.name,
+            "seeds": seed_range(trials[0]),
+            **{
+                f"{rate:g}": f"**{mean:.2f}**" if mean == max(means) else f"{mean:.2f}"
+                for rate, mean in zip(by_rate, means, strict=True)
+            },
+        }
+
+
+def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
+    """Show experiments on the test set and on re-splits of all digits, and what Model4 is worth against each there."""
+    for name, records in resplits_by_name.items():
+        points, is_other = differences(records, resplits_by_name[MODEL4.name]), name != MODEL4.name
+        yield {
+            "experiment": name,
+            "parameters": f"{records[0].parameters:,}",
+            "test %": interval(values(tests_by_name[name], "test accuracy")),
+            "seeds": f"{len(tests_by_name[name])}",
+            f"{len(records)} re-splits %": interval(values(records, "test accuracy"), overlap=RESPLITS),
+            "Model4 in its place, in points": interval(points, signed=True, overlap=RESPLITS) if is_other else "",
+            "effect": effect(points, RESPLITS) if is_other else "",
+        }
 
 
 def text(rows: Iterable[Row]) -> str:

@@ -1,10 +1,13 @@
-"""Every experiment by its name, and groups of them: the series, what it is compared with, the published steps."""
+"""Every experiment by its name, and groups of them: the series, what it is compared with, the published steps.
+
+"resplits" are those that are also run on resplit-0 to resplit-9, each with the seed of that number.
+"""
 
 from src import InputError
-from src.experiments import MODEL4, SERIES, Experiment
+from src.experiments import SERIES, Experiment
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
-from src.studies.published import PUBLISHED_CHOICES, STEPS
-from src.studies.rates import BY_AUGMENTATION, BY_RATE
+from src.studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS
+from src.studies.rates import BY_RATE
 from src.studies.trials import CHOICES
 
 
@@ -16,9 +19,10 @@ def _compared(choices):
 GROUPS = {
     "series": list(SERIES.values()),
     "ladder": LADDER,
-    "leave-one-out": [other for pair in LEAVE_ONE_OUT for other in pair if other is not MODEL4],
+    "leave-one-out": [other for pair in LEAVE_ONE_OUT for other in pair if other not in SERIES.values()],
     "choices": _compared(CHOICES),
-    "rates": [*BY_RATE, *BY_AUGMENTATION],
+    "rates": [experiment for at_rates in BY_RATE.values() for experiment in at_rates.values()],
+    "resplits": [*SERIES.values(), *LAST_STEPS],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
 }

@@ -7,7 +7,7 @@ on the validation split; the rest was set by hand. A nineteenth step is one more
 from dataclasses import dataclass, replace
 
 from src.augment import Augmentation
-from src.experiments import MODEL3, MODEL4, SGD, Adam, AdamW, Constant, Experiment, OneCycle, Plateau, StepDecay
+from src.experiments import SGD, Adam, AdamW, Constant, Experiment, OneCycle, Plateau, StepDecay
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class Step:
         """The letter of the log that the step belongs to."""
         return self.experiment.name[0]
 
+
+# Where a log names a technique without its numbers.
+ONE_CYCLE = OneCycle(peak=0.02, warmup_fraction=0.2)
+AUGMENTATION = Augmentation(rotation=10, translation=2, scale=0.1)
 
 A1 = Experiment(
     name="A1",
@@ -44,9 +48,7 @@ A2 = replace(
     optimizer=AdamW(),
     dropout=0.02,
 )
-A3 = replace(
-    A2, name="A3", layer_line="16 16 t12 P 12 14 16 G t10", schedule=MODEL4.schedule, augmentation=MODEL3.augmentation
-)
+A3 = replace(A2, name="A3", layer_line="16 16 t12 P 12 14 16 G t10", schedule=ONE_CYCLE, augmentation=AUGMENTATION)
 
 B1 = replace(
     A1,
@@ -79,8 +81,8 @@ C2 = replace(
     bias="none",
     batch_normalization="all",
 )
-C3 = replace(C2, name="C3", dropout=0.01, augmentation=MODEL3.augmentation)
-C4 = replace(C3, name="C4", schedule=MODEL4.schedule)
+C3 = replace(C2, name="C3", dropout=0.01, augmentation=AUGMENTATION)
+C4 = replace(C3, name="C4", schedule=ONE_CYCLE)
 
 D1 = replace(
     A1,
@@ -108,7 +110,7 @@ D3 = replace(
     optimizer=Adam(weight_decay=0.0004),
     batch_normalization="all",
     dropout=0.003,
-    augmentation=replace(MODEL3.augmentation, cutout=3),
+    augmentation=replace(AUGMENTATION, cutout=3),
 )
 
 E1 = replace(
@@ -159,6 +161,9 @@ STEPS = {
 }
 
 
+LAST_STEPS = list({step.log: step.experiment for step in STEPS.values()}.values())  # of each log
+
+
 def of_log(steps: dict[str, Step], log: str) -> dict[str, Step]:
     """Return the steps of one log, in order: name -> Step."""
     return {name: step for name, step in steps.items() if step.log == log}
@@ -204,7 +209,7 @@ _CHANGES = {
             augmentation=Augmentation(rotation=7, cutout=5),
         ),
         "one-cycle": dict(
-            schedule=MODEL4.schedule, batch_size=128, optimizer=AdamW(), dropout=0.0, augmentation=MODEL3.augmentation
+            schedule=ONE_CYCLE, batch_size=128, optimizer=AdamW(), dropout=0.0, augmentation=AUGMENTATION
         ),
     },
     E3: {"rate-0.003": dict(schedule=Constant(0.003))},

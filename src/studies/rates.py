@@ -1,45 +1,20 @@
-"""Which learning rate is best for each rung of a series with one layer line, and which augmentation for its last one?
-
-To be compared on the validation split: the same rates for all, with a constant rate and with the one-cycle schedule.
-"""
+"""Which learning rate is best for each rung of the ladder? Compared on the validation split, the same rates for all."""
 
 from dataclasses import replace
 
-from src.augment import Augmentation
-from src.experiments import MODEL1, Constant, OneCycle
+from src.experiments import Constant, Experiment, OneCycle
+from src.studies.ladder import LADDER
 
-RATES = [0.001, 0.003, 0.01, 0.02, 0.03]
-MILD = Augmentation(7, 1.5, 0.07, until=0.85)
+RATES = (0.001, 0.003, 0.01, 0.02, 0.03)
 
-BASE = replace(MODEL1, target=(), layer_line="8 10 P 12 14 16 15 4x10")
-POOLED = replace(BASE, layer_line="8 10 P 12 14 16 15 G t10")
-RUNGS = {
-    "Plain": replace(BASE, batch_normalization="none"),
-    "Model1": BASE,
-    "Pooled": POOLED,
-    "Model2": replace(POOLED, channel_dropout=0.05),
-    "Model3-dropout": replace(POOLED, channel_dropout=0.05, augmentation=MILD),
-    "Model3": replace(POOLED, augmentation=MILD),
-}
-SCHEDULED = replace(RUNGS["Model3"], schedule=OneCycle(peak=0.02, warmup_fraction=0.2))
 
-BY_RATE = [
-    replace(rung, name=f"Rung-{name}-rate-{rate:g}", schedule=Constant(rate))
-    for name, rung in RUNGS.items()
-    for rate in RATES
-] + [
-    replace(SCHEDULED, name=f"Rung-Model4-rate-{rate:g}", schedule=replace(SCHEDULED.schedule, peak=rate))
-    for rate in RATES
-]
+def at_rate(experiment: Experiment, rate: float) -> Experiment:
+    """Return an experiment with another learning rate, the peak if it has a one-cycle schedule, and a name for it."""
+    one_cycle = isinstance(experiment.schedule, OneCycle)
+    schedule = replace(experiment.schedule, peak=rate) if one_cycle else Constant(rate)
+    if schedule == experiment.schedule:
+        return experiment
+    return replace(experiment, name=f"{experiment.name}-rate-{rate:g}", target=(), schedule=schedule)
 
-AUGMENTATIONS = {
-    "mild-to-the-end": replace(MILD, until=1.0),
-    "strong-clean-end": Augmentation(10, 2, 0.1, until=0.85),
-    "strong-to-the-end": Augmentation(10, 2, 0.1),
-    "none": None,
-    "milder-clean-end": Augmentation(5, 1, 0.05, until=0.85),
-}
-BY_AUGMENTATION = [
-    replace(SCHEDULED, name=f"Rung-Model4-{name}", augmentation=augmentation)
-    for name, augmentation in AUGMENTATIONS.items()
-]
+
+BY_RATE = {rung: {rate: at_rate(rung, rate) for rate in RATES} for rung in LADDER}

@@ -3,28 +3,24 @@
 from dataclasses import replace
 
 from src.augment import Augmentation
-from src.experiments import MODEL3, MODEL4
-from src.studies.ladder import MAX_POOLED, SCHEDULED, UNDROPPED
+from src.experiments import MODEL2, MODEL3, MODEL4
+
+STRONG = Augmentation(10, 2, 0.1)
 
 # The fewest epochs after which the mean of three seeds reached 99.4 % on the validation split, on two cores.
-MODEL4_SHORT = replace(MODEL4, name="Model4-short", target=(), epochs=8, ghost_batches=2)
+MODEL4_SHORT = replace(MODEL4, name="Model4-short", target=(), augmentation=STRONG, epochs=8, ghost_batches=2)
 FIVE_EPOCHS = replace(MODEL4_SHORT, name="Model4-short-5-epochs", epochs=5)
-
-SLOWER = replace(MODEL4.schedule, peak=0.01)
-FASTER = replace(MODEL4.schedule, peak=0.03)
-LESS_AUGMENTATION = Augmentation(7, 1.5, 0.07)
 
 # Each list holds changes to the experiment before it.
 CHOICES = {
-    UNDROPPED: [
-        replace(UNDROPPED, name="Undropped-rate-0.01", schedule=SLOWER),
-        replace(UNDROPPED, name="Undropped-rate-0.03", schedule=FASTER),
-        replace(UNDROPPED, name="Undropped-less-augmentation", augmentation=LESS_AUGMENTATION),
-        replace(UNDROPPED, name="Undropped-more-augmentation", augmentation=Augmentation(15, 3, 0.15)),
-        SCHEDULED,
-        replace(UNDROPPED, name="Undropped-padded", layer_line="8 12 P 16p 16p P 18p G t10"),
-        MODEL4,
-        MAX_POOLED,
+    MODEL3: [replace(MODEL3, name="Model3-dropout", target=(), channel_dropout=MODEL2.channel_dropout)],
+    MODEL4: [
+        replace(MODEL4, name="Model4-dropout", target=(), channel_dropout=MODEL2.channel_dropout),
+        replace(MODEL4, name="Model4-no-augmentation", target=(), augmentation=None),
+        replace(MODEL4, name="Model4-augmented-to-the-end", target=(), augmentation=Augmentation(7, 1.5, 0.07)),
+        replace(MODEL4, name="Model4-more-augmentation", target=(), augmentation=replace(STRONG, until=0.85)),
+        replace(MODEL4, name="Model4-more-augmentation-to-the-end", target=(), augmentation=STRONG),
+        replace(MODEL4, name="Model4-max-pooling", target=(), layer_line="8 10 P 12 13 15 15 P 2x10"),
     ],
     MODEL4_SHORT: [
         replace(MODEL4_SHORT, name="Model4-short-7-epochs", epochs=7),
@@ -32,10 +28,9 @@ CHOICES = {
         FIVE_EPOCHS,
     ],
     FIVE_EPOCHS: [
-        replace(FIVE_EPOCHS, name="Model4-short-rate-0.01", schedule=SLOWER),
-        replace(FIVE_EPOCHS, name="Model4-short-rate-0.03", schedule=FASTER),
+        replace(FIVE_EPOCHS, name="Model4-short-rate-0.01", schedule=replace(MODEL4.schedule, peak=0.01)),
+        replace(FIVE_EPOCHS, name="Model4-short-rate-0.03", schedule=replace(MODEL4.schedule, peak=0.03)),
         replace(FIVE_EPOCHS, name="Model4-short-batch-64", batch_size=64),
-        replace(FIVE_EPOCHS, name="Model4-short-less-augmentation", augmentation=LESS_AUGMENTATION),
+        replace(FIVE_EPOCHS, name="Model4-short-less-augmentation", augmentation=Augmentation(7, 1.5, 0.07)),
     ],
-    MODEL3: [replace(MODEL3, name="Model3-rate-0.003", target=(), schedule=replace(MODEL3.schedule, rate=0.003))],
 }
