@@ -2,14 +2,19 @@
 
 import json
 import shutil
+from itertools import pairwise
+from statistics import fmean
 
 import pytest
 
 from src import ROOT, InputError
 from src.evidence.readme import check, load_evidence, publish
-from src.evidence.tables import summary
+from src.evidence.tables import on_shared_seeds, summary, values
+from src.experiments import MODEL3, MODEL4, Constant, OneCycle, changes
 from src.runs.records import load_all
 from src.studies.catalogue import EXPERIMENTS
+from src.studies.ladder import LADDER
+from src.studies.rates import BY_RATE
 
 
 @pytest.fixture
@@ -23,6 +28,25 @@ def copy(tmp_path):
 
 def test_readme_figures_and_notebooks_agree_with_the_records():
     assert "agree with" in check()
+
+
+@pytest.mark.parametrize("step", LADDER, ids=lambda step: step.name)
+def test_each_step_of_the_ladder_has_the_rate_that_is_best_on_the_validation_split(step):
+    trials = load_evidence().trials
+    by_rate = on_shared_seeds(*(trials[trial.name] for trial in BY_RATE[step].values()))
+    means = [fmean(values(records, "test accuracy")) for records in by_rate]
+    best = list(BY_RATE[step].values())[means.index(max(means))]
+    assert len(by_rate[0]) >= 3 and best is step
+
+
+def test_each_step_of_the_ladder_changes_one_technique():
+    """And its learning rate; pooling adds the classifier that it needs, and augmentation takes dropout's place."""
+    techniques = [
+        {change.split(":")[0] for change in changes(before, after)} - {"schedule"} for before, after in pairwise(LADDER)
+    ]
+    one, taking_its_place = "batch normalization, layer line, channel dropout".split(", "), {"augmentation"}
+    assert techniques == [*({each} for each in one), taking_its_place | {"channel dropout"}, set()]
+    assert isinstance(MODEL3.schedule, Constant) and isinstance(MODEL4.schedule, OneCycle)
 
 
 def test_the_readme_is_short_enough_to_be_read():
@@ -96,7 +120,7 @@ def test_a_statement_missing_from_a_notebook_is_caught(copy):
 
 @pytest.mark.parametrize("other", ["seed 1", "no record"])
 def test_a_model_notebook_that_shows_another_run_is_caught(copy, other):
-    hashes = {record.seed: record.hash for record in load_evidence(copy / "results")[0]["Model2"]}
+    hashes = {record.seed: record.hash for record in load_evidence(copy / "results").tests["Model2"]}
     metadata = {"record": hashes[1]} if other == "seed 1" else {}
     edit_output(
         copy / "notebooks" / "Model2.ipynb", "record", hashes[0], lambda output: output.update(metadata=metadata)
@@ -116,12 +140,14 @@ def test_a_run_added_by_hand_is_caught(copy):
 
 def test_an_experiment_without_records_is_named_with_the_command_that_records_it(copy):
     shutil.rmtree(copy / "results" / "test" / "Plain")
-    with pytest.raises(InputError, match="lacks test records of Plain; .* python -m src run Plain --seeds 0-4"):
+    with pytest.raises(
+        InputError, match="lacks test records of Plain; .* python -m src run Plain --seeds 0-9"
+    ):
         check(copy)
 
 
 def test_an_empty_results_folder_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match="lacks test records of Model1"):
+    with pytest.raises(InputError, match="lacks test records of Plain"):
         load_evidence(tmp_path)
 
 

@@ -6,13 +6,22 @@ from itertools import product
 
 import pytest
 
-from src.evidence.significance import effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
+from src.evidence.significance import RESPLITS, effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
 
 
 def test_the_interval_is_students():
     mean, half_width = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     assert mean == 3.0
     assert math.isclose(half_width, 2.776445 * math.sqrt(2.5 / 5), rel_tol=1e-6)  # t(0.975, 4) from the table
+
+
+def test_the_interval_over_resplits_is_wider_because_they_share_images():
+    values = [99.3, 99.4, 99.35, 99.45]
+    (mean, alone), (same, shared) = mean_interval(values), mean_interval(values, overlap=RESPLITS)
+    # Nadeau and Bengio: the variance of the mean is (1/n + test/train) times that of one value, in the place of 1/n.
+    assert mean == same and math.isclose(shared / alone, math.sqrt((1 / 4 + 1 / 6) / (1 / 4)))
+    differences = [0.02, 0.03, 0.05, 0.06]
+    assert effect(differences) == "helps" and effect(differences, overlap=2) == "no difference shown"
 
 
 @pytest.mark.parametrize("value", [0.0, 0.14, 99.1])

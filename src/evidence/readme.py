@@ -111,7 +111,7 @@ def _load(results, split, *needed):
         if lacking:
             raise InputError(
                 f"{results} lacks {split} records of {', '.join(lacking)}; make them with: python -m src run "
-                f"{' '.join(lacking)} --seeds {','.join(map(str, least))} --split {split} --jobs 2"
+                f"{' '.join(lacking)} --seeds {least[0]}-{least[-1]} --split {split} --jobs 2"
             )
     return group
 
