@@ -88,7 +88,9 @@ def copy_to_lab(root: Path = ROOT) -> str:
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         if not (copy := root / "lab" / path.name).exists():
             files.write(copy, path.read_bytes())
-    return "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
+    return (
+        "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
+    )
 
 
 def set_address(repo: str | None = None, folder: Path = ROOT / "notebooks") -> str:

@@ -1,4 +1,7 @@
-"""Files, and notebooks among them, that are whole or not there: written under a temporary name, then renamed; locked by one process at a time."""
+"""Files, and notebooks among them, that are whole or not there: written under a temporary name, then renamed.
+
+A file can also be locked, by one process at a time.
+"""
 
 import contextlib
 import os
