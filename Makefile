@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXECUTE := $(BIN)/jupyter nbconvert --to notebook --execute --log-level WARN --ExecutePreprocessor.record_timing=False
+EXECUTE := $(BIN)/python -m src execute
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
@@ -19,13 +19,13 @@ $(VENV)/installed: requirements.txt
 
 run: $(VENV)/installed  ## train the four models in their notebooks, two at a time; EPOCHS=2 for a quick look
 	@case "$(EPOCHS)" in 0|*[!0-9]*) echo "error: EPOCHS=$(EPOCHS) is not a whole number of at least 1" >&2; exit 2;; esac
-	$(BIN)/python -m src data
+	@$(BIN)/python -m src data
 	@$(MAKE) --no-print-directory --jobs 2 $(MODELS)
 	@$(BIN)/python -m src table
 	@echo "The notebooks as they ran are in runs/notebooks."
 
 $(MODELS):
-	EPOCHS=$(EPOCHS) $(EXECUTE) --output-dir runs/notebooks notebooks/$@.ipynb
+	@EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb --to runs/notebooks
 
 test: $(VENV)/installed lint  ## check style and run the test suite
 	$(BIN)/python -m pytest
@@ -33,14 +33,14 @@ test: $(VENV)/installed lint  ## check style and run the test suite
 report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
 	$(BIN)/python -m src weights
 	$(BIN)/python -m src report
-	$(EXECUTE) --inplace notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb
+	$(EXECUTE) notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb
 	$(BIN)/python -m src page
 
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
 	$(BIN)/python -m src page
 
 notebooks: $(VENV)/installed  ## train the models in the committed notebooks again (maintainers)
-	for model in $(MODELS); do $(EXECUTE) --inplace notebooks/$$model.ipynb || exit; done
+	$(EXECUTE) $(MODELS:%=notebooks/%.ipynb)
 
 bench: $(VENV)/installed  ## time our loop beside the usual one (5 minutes, on an idle machine)
 	$(BIN)/python -m src bench
@@ -54,8 +54,9 @@ bench-growth: $(VENV)/installed  ## time against images, width, seeds and jobs
 bench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
 	$(BIN)/python -m src bench use
 
-lab: $(VENV)/installed  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: $(VENV)/installed  ## open copies of the notebooks that are yours to change, in JupyterLab
+	@$(BIN)/python -m src lab
+	$(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab
 
 lint: $(VENV)/installed  ## check style
 	$(BIN)/ruff check .

@@ -52,6 +52,14 @@ def main(arguments: list[str] | None = None) -> int:
     timing.set_defaults(do=bench)
     timing.add_argument("what", nargs="?", default="throughput", choices=["throughput", "accuracy", "growth", "use"])
 
+    executing = commands.add_parser("execute", help="execute notebooks, and show each epoch as it ends")
+    executing.set_defaults(do=execute)
+    executing.add_argument("notebooks", nargs="+", type=Path, metavar="FILE", help="in this order")
+    executing.add_argument("--to", type=Path, metavar="FOLDER", help="for the executed ones (default: in their place)")
+
+    copying = commands.add_parser("lab", help="copy the notebooks that lab/ does not have yet")
+    copying.set_defaults(do=lab)
+
     commands.add_parser("data", help="obtain and verify MNIST").set_defaults(do=data)
     commands.add_parser("table", help="print the results of the notebooks as they ran last").set_defaults(do=table)
 
@@ -193,6 +201,21 @@ def weights(options: Options) -> None:
     from src.use.weights import keep_weights
 
     print(keep_weights())
+
+
+def execute(options: Options) -> None:
+    """Execute notebooks."""
+    from src.execute import execute
+
+    for path in options.notebooks:
+        execute(path, options.to)
+
+
+def lab(options: Options) -> None:
+    """Copy the notebooks that lab/ does not have yet."""
+    from src.notebooks import copy_to_lab
+
+    print(copy_to_lab())
 
 
 def data(options: Options) -> None:

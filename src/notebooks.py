@@ -1,4 +1,4 @@
-"""What the notebooks need besides: sources and networks to read, outputs that say what they are of, their address."""
+"""What the notebooks need besides: sources and networks to read, outputs with a name, an address, copies to change."""
 
 import inspect
 import os
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
 from IPython.display import Markdown, display
 
 from src import ROOT, InputError
@@ -75,10 +74,23 @@ def _outputs(path, key):
     """Return (metadata[key], Markdown) of the outputs that have such metadata."""
     return [
         (output.metadata[key], output.data.get("text/markdown", ""))
-        for cell in _read(path).cells
+        for cell in files.read_notebook(path).cells
         for output in cell.get("outputs", [])
         if key in output.get("metadata", {})
     ]
+
+
+def copy_to_lab(root: Path = ROOT) -> str:
+    """Copy the notebooks that root/lab does not have yet into it, for a learner to change; return what to know of it.
+
+    Raises InputError if that cannot be done.
+    """
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        if not (copy := root / "lab" / path.name).exists():
+            files.write(copy, path.read_bytes())
+    return (
+        "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
+    )
 
 
 def set_address(repo: str | None = None, folder: Path = ROOT / "notebooks") -> str:
@@ -91,15 +103,15 @@ def set_address(repo: str | None = None, folder: Path = ROOT / "notebooks") -> s
     if repo and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise InputError(f"REPO={repo} is not an address on GitHub; write REPO=owner/name.")
     for path in sorted(folder.glob("*.ipynb")):
-        notebook = _read(path)
+        notebook = files.read_notebook(path)
         title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
         lines = [line for line in title.source.splitlines() if not line.startswith("[![Open in Colab]")]
         if repo:
             url = f"https://colab.research.google.com/github/{repo}/blob/main/notebooks/{path.name}"
             lines.insert(1, f"{BADGE}({url})")
         title.source = "\n".join(lines)
-        setup.source = re.sub(r'^REPO = ".*?"', f'REPO = "{repo}"', setup.source, count=1)
-        files.write(path, nbformat.writes(notebook).encode() + b"\n")
+        setup.source = re.sub(r'^REPO = ".*?"', f'REPO = "{repo}"', setup.source, count=1, flags=re.MULTILINE)
+        files.write_notebook(path, notebook)
     return f"The notebooks point to {repo}." if repo else "No address is known: the notebooks carry no badge."
 
 
@@ -111,11 +123,3 @@ def _origin():
         return ""
     match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", answer.stdout.strip())
     return match[1] if match else ""
-
-
-def _read(path):
-    """Return the notebook in a file. Raises InputError if it cannot be read."""
-    try:
-        return nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat lets through whatever the damage leads to
-        raise InputError(f"cannot read the notebook {path} ({type(error).__name__}); check it out again.") from error

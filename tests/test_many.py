@@ -1,6 +1,7 @@
 """What a sweep promises when it is killed, started twice or spread out: real processes, real digits."""
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -18,8 +19,11 @@ from distributed import Client
 
 from src import InputError
 from src.experiments import MODEL4
-from src.runs import many, records
+from src.runs import checkpoints, many, one, records
 from src.runs.many import run_many
+from src.runs.one import Interrupted, train
+from src.runs.progress import EpochBar
+from src.training import fit
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = replace(MODEL4, layer_line="4 P P G t10", batch_size=512, epochs=1)
@@ -111,9 +115,46 @@ def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path, capsys):
     tasks = [(TINY, seed) for seed in range(2)]
     alone, together = run_many(tasks, tmp_path / "alone"), run_many(tasks, tmp_path / "together", jobs=2)
     assert [record.seed for record in together] == [0, 1]
-    for one, other in zip(alone, together, strict=True):
-        assert one.predictions == other.predictions and one.final.train_loss == other.final.train_loss
+    for first, other in zip(alone, together, strict=True):
+        assert first.predictions == other.predictions and first.final.train_loss == other.final.train_loss
     assert capsys.readouterr().out.count("Model4, seed 1\nepoch") == 2  # a table per run, either way
+
+
+def test_the_bar_is_told_of_every_epoch_of_every_process_and_of_those_that_a_run_resumes(tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        yield next(fit(*arguments))
+        raise KeyboardInterrupt
+
+    class Bar(EpochBar):
+        def note(self, *note):
+            notes.append(note)
+            super().note(*note)
+
+    short, notes = replace(TINY, epochs=2), []
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(one, "fit", interrupted)
+        train(short, seed=1, checkpoint=checkpoints.path_of(tmp_path, "Model4", 1, "test"))
+    monkeypatch.setattr(many, "EpochBar", Bar)
+    run_many([(short, 0), (short, 1)], tmp_path, jobs=2)
+    *trained, _ = [note[1:] for note in notes if note[0] == "Model4, seed 0"]
+    *resumed, _ = [note[1:] for note in notes if note[0] == "Model4, seed 1"]
+    assert trained == [(0, True), (1, False), (2, False)] and resumed == [(1, True), (2, False)]
+
+
+def test_resumed_epochs_are_done_but_say_nothing_of_the_time_that_is_left(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with EpochBar({"a": 40, "b": 10}) as bar:
+        bar.note("a", 38, resumed=True)
+        bar.note("b", 0, resumed=True)
+        time.sleep(0.1)
+        bar.note("b", 1)
+        assert bar.n == 39 and bar.format_dict["rate"] <= 10  # a second
+        bar.note("b", 10)
+    assert " 39/50 " in sys.stderr.getvalue() and " 48/50 " in sys.stderr.getvalue()
 
 
 def test_a_process_that_is_lost_is_one_sentence(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from src.augment import affine, augment
 from src.data import root
 from src.experiments import MODEL4
 from src.model import block, build
-from src.notebooks import layer_table, set_address, shown_record, statements, with_epochs_from_environment
+from src.notebooks import copy_to_lab, layer_table, set_address, shown_record, statements, with_epochs_from_environment
 from src.runs import records
 from src.training import fit, learning_rate
 
@@ -39,16 +39,16 @@ def code_cells(path):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
-def execute(path, folder):
-    """Execute a notebook in place, started from a folder, with one epoch and the digits of this clone."""
+def execute(path):
+    """Execute a notebook in place, with one epoch and the digits of this clone."""
     environment = {**os.environ, "EPOCHS": "1", "MNIST_ROOT": str(root())}
     environment.pop("PYTHONPATH", None)
-    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(path)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-m", "src", "execute", str(path)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def assert_executed(done, path):
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0 and not done.stderr, done.stderr[-3000:]
     assert_clean(path)
 
 
@@ -76,16 +76,23 @@ def copy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def executed(copy):
-    """All notebooks, executed two at a time, some from the root and some from their folder: name -> what came of it."""
-    starts = {name: [copy, copy / "notebooks"][i % 2] for i, name in enumerate(ALL)}
+    """All notebooks, executed two at a time: name -> what came of it."""
     with ThreadPoolExecutor(2) as pool:
-        running = {name: pool.submit(execute, copy / "notebooks" / f"{name}.ipynb", starts[name]) for name in ALL}
+        running = {name: pool.submit(execute, copy / "notebooks" / f"{name}.ipynb") for name in ALL}
         return {name: future.result() for name, future in running.items()}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_notebook_runs_headless_and_leaves_clean_outputs(copy, executed, name):
     assert_executed(executed[name], copy / "notebooks" / f"{name}.ipynb")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_epoch_is_one_line_while_a_notebook_is_executed(executed, name):
+    started, epoch, finished = executed[name].stdout.splitlines()
+    numbers = r"train \d+\.\d\d %, test \d+\.\d\d %, \d+\.\d s"
+    assert re.fullmatch(rf"{name} \| epoch 1 of 1: {numbers}", epoch)
+    assert started == f"{name} | started" and finished.startswith(f"{name} | finished in ")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -148,20 +155,62 @@ def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs_ther
     path = alone / "Model1.ipynb"
     notebook = nbformat.read(ROOT / "notebooks" / "Model1.ipynb", as_version=4)
     setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    first, rest = setup.source.split("\n", 1)
-    assert first.startswith('REPO = "')
-    setup.source = f"REPO = {str(origin)!r}\n{rest}"
+    setup.source = with_repo(origin)
     training = next(i for i, cell in enumerate(notebook.cells) if cell.source == "## Training")
     del notebook.cells[training:]  # from here on it is like the others
     nbformat.write(notebook, path)
-    assert_executed(execute(path, alone), path)
+    assert_executed(execute(path), path)
     assert (alone / "mnist-series" / "images" / "Model1-digits.png").exists()
 
 
-def test_a_notebook_alone_without_an_address_says_what_to_set(tmp_path):
-    setup = code_cells(ROOT / "notebooks" / "Model1.ipynb")[0].source.split("\n", 1)[1]
-    done = subprocess.run([sys.executable, "-c", 'REPO = ""\n' + setup], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode != 0 and "set REPO in this cell" in done.stderr.splitlines()[-1]
+def with_repo(address):
+    """The source of the set-up cell with an address of the repository in it."""
+    title, setting, rest = code_cells(ROOT / "notebooks" / "Model1.ipynb")[0].source.split("\n", 2)
+    assert title.startswith("# @title ") and setting.startswith('REPO = "')
+    return f"{title}\nREPO = {str(address)!r}\n{rest}"
+
+
+def set_up(folder, address=""):
+    """Run the set-up cell in a folder, and then print where it is."""
+    command = [sys.executable, "-c", f"{with_repo(address)}\nprint(os.getcwd())"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks", "lab"])
+def test_the_setup_cell_finds_the_repository_from_its_root_and_from_the_folders_of_notebooks(copy, folder):
+    (copy / folder).mkdir(exist_ok=True)
+    assert set_up(copy / folder).stdout.strip() == str(copy)
+
+
+@pytest.mark.parametrize(
+    ("in_the_way", "address", "words"),
+    [
+        (False, "", "src is not here: set REPO in this cell to the repository's address."),
+        (False, "{}/nothing", "git cannot clone {}/nothing: correct REPO in this cell, or connect to the network."),
+        (True, "{}/nothing", "{}/mnist-series is in the way: it is not this repository; rename it."),
+    ],
+    ids=["no address", "a wrong address", "a foreign folder"],
+)
+def test_a_setup_cell_that_cannot_find_the_repository_says_so_in_one_sentence(tmp_path, in_the_way, address, words):
+    if in_the_way:
+        (tmp_path / "mnist-series").mkdir()
+    done = set_up(tmp_path, address.format(tmp_path))
+    assert done.returncode != 0 and done.stderr.splitlines()[-1].endswith(f"SetupError: {words.format(tmp_path)}")
+    assert "fatal" not in done.stderr
+
+
+def test_a_setup_cell_that_fails_shows_its_sentence_in_the_place_of_a_traceback(tmp_path):
+    path = tmp_path / "Model1.ipynb"
+    shutil.copy(ROOT / "notebooks" / "Model1.ipynb", path)
+    done = execute(path)
+    assert done.returncode == 2
+    assert done.stderr == "error: Model1: src is not here: set REPO in this cell to the repository's address.\n"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_setup_cell_is_collapsed_in_jupyter_and_in_colab(name):
+    metadata = code_cells(ROOT / "notebooks" / f"{name}.ipynb")[0].metadata
+    assert metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
 def test_all_notebooks_share_one_setup_cell():
@@ -200,11 +249,23 @@ def test_the_address_goes_into_notebooks_and_badges_and_out_again(copy, tmp_path
     set_address("someone/something", path.parent)
     text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
     assert "colab.research.google.com/github/someone/something/blob/main/notebooks/Model2.ipynb" in text
-    assert code_cells(path)[0].source.startswith('REPO = "someone/something"  #')
+    assert code_cells(path)[0].source.splitlines()[1].startswith('REPO = "someone/something"  #')
     set_address("", path.parent)
     after = json.loads(path.read_text(encoding="utf-8"))
     assert "colab" not in "".join(after["cells"][0]["source"]).replace("Colab", "")
     assert [cell["source"] for cell in after["cells"]] == [cell["source"] for cell in before["cells"]]
+
+
+def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed(copy, tmp_path):
+    shutil.copytree(copy / "notebooks", tmp_path / "notebooks")
+    assert "lab/" in copy_to_lab(tmp_path)
+    copies = {path.name: path for path in (tmp_path / "lab").iterdir()}
+    assert sorted(copies) == sorted(f"{name}.ipynb" for name in ALL)
+    copies["Model1.ipynb"].write_text("mine")
+    copies["Model2.ipynb"].unlink()
+    copy_to_lab(tmp_path)
+    assert copies["Model1.ipynb"].read_text() == "mine"
+    assert copies["Model2.ipynb"].read_bytes() == (tmp_path / "notebooks" / "Model2.ipynb").read_bytes()
 
 
 # What a learner sees of their own mistakes and interruptions, in a real kernel.
@@ -267,6 +328,14 @@ def kernel():
 def test_a_mistake_in_a_notebook_is_one_sentence_without_a_traceback(kernel):
     [traceback] = kernel('replace(experiment, layer_line="8 Q G t10")').tracebacks
     assert len(traceback) == 1 and re.fullmatch(r"error: .*word 2 'Q'.*\.", traceback[0])
+
+
+def test_the_bar_of_a_notebook_is_drawn_in_blocks_and_fits_100_columns(kernel):
+    name = "a-name-that-is-nearly-as-long-as-the-line-itself"
+    texts = kernel(f'run = train(replace(experiment, name="{name}"), seed=0, network=Mine)').texts
+    bars = [line for text in texts for line in text.splitlines() if "batch" in line]
+    assert bars and all(line.startswith(name) and len(line) <= 100 for line in bars)
+    assert any("█" in line for line in bars) and not any("#" in line for line in bars)
 
 
 def test_a_network_of_ones_own_is_interrupted_with_one_sentence_and_resumed_in_a_notebook(kernel, tmp_path):

@@ -8,17 +8,17 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-
-from tqdm import tqdm
 
 from src import InputError, data
 from src.checks import check_number
 from src.experiments import Experiment
-from src.runs import checkpoints, files, records
+from src.runs import checkpoints, files, progress, records
 from src.runs.one import check_run, train
+from src.runs.progress import EpochBar, title
 from src.runs.records import Record, recorded
 
 SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler, and for a first worker
@@ -51,19 +51,19 @@ def run_many(
     for record in filter(None, records_by_task.values()):
         print(record, "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
     missing = [task for task, record in records_by_task.items() if not record]
+    bar = EpochBar({title(experiment.name, seed, split): experiment.epochs for experiment, seed in missing})
     if scheduler:
         results = _on_cluster(missing, folder, device, split, scheduler)
     elif jobs > 1:
-        results = _in_processes(missing, folder, device, split, jobs)
+        results = _in_processes(missing, folder, device, split, jobs, bar)
     else:
         results = (run_one(*task, folder, device, split) for task in missing)
-    bar = tqdm(total=len(missing), desc="runs", unit="run", smoothing=0, disable=None, leave=False)
     with bar, contextlib.closing(results):
         bar.refresh()
         for record in results:
             if jobs > 1 or scheduler:  # otherwise train() has shown it
-                tqdm.write(str(record))
-            bar.update()
+                bar.write(str(record))
+            bar.note(title(record.experiment, record.seed, split), len(record.history))
     return [recorded(*task, folder, split) for task in tasks]
 
 
@@ -85,14 +85,22 @@ def run_one(
         return record
 
 
-def _in_processes(tasks: list[Task], folder: Path, device: str, split: str, jobs: int) -> Iterator[Record]:
-    """Yield the Records of tasks as processes of this machine finish them."""
+def _in_processes(
+    tasks: list[Task], folder: Path, device: str, split: str, jobs: int, bar: EpochBar
+) -> Iterator[Record]:
+    """Yield the Records of tasks as processes of this machine finish them; the bar counts their epochs meanwhile."""
     data.load("test")  # once, so that not every process fetches it
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_follow_parent)
+    processes = multiprocessing.get_context("spawn")
+    notes = processes.SimpleQueue()  # of arguments of bar.note()
+    pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])
     try:
-        futures = [pool.submit(run_one, *task, folder, device, split, quiet=True) for task in tasks]
-        for future in as_completed(futures):
-            yield future.result()
+        running = {pool.submit(run_one, *task, folder, device, split, quiet=True) for task in tasks}
+        while running:
+            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            while not notes.empty():
+                bar.note(*notes.get())
+            bar.refresh()
+            yield from (future.result() for future in done)
     except BrokenProcessPool as error:
         raise InputError(
             "a process was killed in the middle of its run, perhaps for lack of memory; run the same command again to "
@@ -104,13 +112,14 @@ def _in_processes(tasks: list[Task], folder: Path, device: str, split: str, jobs
             process.terminate()
 
 
-def _follow_parent() -> None:
-    """In a process of the pool: leave Ctrl-C to the parent, and end when it ends, however it does."""
+def _follow_parent(notes: SimpleQueue) -> None:
+    """In a process of the pool: note epochs for the parent, leave Ctrl-C to it, and end when it ends, however."""
 
     def wait_and_exit() -> None:
         multiprocessing.parent_process().join()
         os._exit(1)
 
+    progress.report = lambda *note: notes.put(note)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=wait_and_exit, daemon=True).start()
 
