@@ -22,7 +22,7 @@ from src.runs import many, records
 from src.runs.many import run_many
 
 ROOT = Path(__file__).resolve().parent.parent
-TINY = replace(MODEL4, layer_line="4 P P G t10", batch_size=512, epochs=1)
+TINY = replace(MODEL4, name="Tiny", layer_line="4 P P G t10", batch_size=512, epochs=1)
 
 # The command line, in a process in which every split is its first few digits.
 PROGRAM = """
@@ -113,7 +113,7 @@ def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path, capsys):
     assert [record.seed for record in together] == [0, 1]
     for one, other in zip(alone, together, strict=True):
         assert one.predictions == other.predictions and one.final.train_loss == other.final.train_loss
-    assert capsys.readouterr().out.count("Model4, seed 1\nepoch") == 2  # a table per run, either way
+    assert capsys.readouterr().out.count("Tiny, seed 1\nepoch") == 2  # a table per run, either way
 
 
 def test_a_process_that_is_lost_is_one_sentence(tmp_path, monkeypatch):
@@ -155,7 +155,7 @@ def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run
         program = (
             "from dataclasses import replace; from pathlib import Path; from src.experiments import MODEL4; "
             "from src.runs.many import run_many; "
-            f"tiny = replace(MODEL4, layer_line={TINY.layer_line!r}, batch_size=512, epochs=1); "
+            f"tiny = replace(MODEL4, name='Tiny', layer_line={TINY.layer_line!r}, batch_size=512, epochs=1); "
             f"run_many([(tiny, seed) for seed in range(3)], Path({str(tmp_path)!r}), scheduler={address!r})"
         )
         sweeping = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -179,7 +179,7 @@ def test_a_cluster_without_workers_is_one_sentence(tmp_path, monkeypatch):
 
 def test_a_scheduler_that_dies_in_mid_run_is_one_sentence(tmp_path):
     with cluster(tmp_path, workers=1) as (address, _):
-        tasks = f"[(replace(MODEL4, layer_line={TINY.layer_line!r}), seed) for seed in range(9)]"
+        tasks = f"[(replace(MODEL4, name='Tiny', layer_line={TINY.layer_line!r}), seed) for seed in range(9)]"
         program = (
             "import sys; from dataclasses import replace; from pathlib import Path; from src import InputError; "
             "from src.experiments import MODEL4; from src.runs.many import run_many\n"
