@@ -134,16 +134,14 @@ def run(options: Options) -> None:
     from src.runs.one import RUNS
     from src.runs.records import RESULTS
     from src.studies.catalogue import find
+    from src.studies.names import with_epochs
 
     seeds = parse_seeds(options.seeds)
     experiments = find(options.names)
     folder = RESULTS
     if options.epochs is not None and any(experiment.epochs != options.epochs for experiment in experiments):
         folder = RUNS  # no evidence: these are not the experiments as they are defined
-        experiments = [
-            dataclasses.replace(experiment, name=f"{experiment.name}-{options.epochs}-epochs", epochs=options.epochs)
-            for experiment in experiments
-        ]
+        experiments = [with_epochs(experiment, options.epochs) for experiment in experiments]
     folder = options.results or folder
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
     try:

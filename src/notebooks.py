@@ -5,15 +5,16 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from IPython.display import Markdown, display
 
 from src import ROOT, InputError
-from src.experiments import Experiment
+from src.experiments import SERIES, Experiment, changes
 from src.model import build, count_parameters, layers
 from src.runs import files
+from src.studies.names import with_epochs
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 
@@ -43,13 +44,30 @@ def layer_table(experiment: Experiment) -> str:
 def with_epochs_from_environment(experiment: Experiment) -> Experiment:
     """Return the experiment with the number of epochs in the environment variable EPOCHS, if it is set.
 
-    This is how `make run EPOCHS=2` reaches the notebooks. Raises InputError if EPOCHS is not a whole number.
+    This is how `make run EPOCHS=2` reaches the notebooks: Model4 becomes Model4-2-epochs, whose target is not judged.
+    Raises InputError if EPOCHS is not a whole number.
     """
     epochs = os.environ.get("EPOCHS") or experiment.epochs
     try:
-        return replace(experiment, epochs=int(epochs))
+        epochs = int(epochs)
     except ValueError:
         raise InputError(f"EPOCHS={epochs} is not a whole number; write for example EPOCHS=2.") from None
+    return with_epochs(experiment, epochs)
+
+
+def target_and_changes(experiment: Experiment, model: str) -> str:
+    """Return the target of the experiment that a model's notebook trains, and what changed before it came to that.
+
+    A model of the series is a change to the one before it; any other experiment is taken as a change to the model.
+    """
+    lines = ["Target:", *(f"  {condition}" for condition in experiment.target or ["none"])]
+    before = SERIES[model]
+    if experiment == with_epochs(before, experiment.epochs):  # the model itself, perhaps shortened
+        before = {after: before for before, after in pairwise(SERIES.values())}.get(before)
+    if before:
+        changed = changes(before, experiment) or ["nothing"]
+        lines += ["", f"{experiment.name}, changed from {before.name}:", *(f"  {change}" for change in changed)]
+    return "\n".join(lines)
 
 
 def show(text: str, **metadata: str) -> None:

@@ -37,7 +37,7 @@ def test_list_published_shows_all_steps_with_the_counts_that_their_logs_report(c
 
 def test_a_published_step_is_run_by_its_name(few_digits, tmp_path, capsys):
     assert main(["run", "D2", "--epochs", "1", "--results", str(tmp_path), "--device", "cpu"]) == 0
-    assert "D2-1-epochs" in capsys.readouterr().out.splitlines()[-1]
+    assert "D2-1-epoch" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_run_prints_a_table_per_run_and_a_summary_and_keeps_the_records(few_digits, tmp_path, capsys):
@@ -123,8 +123,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, l
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.startswith("error: cannot write ") and file in done.stderr and done.stderr.count("\n") == 1
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    whole = {"test-Model4-1-epochs-0.checkpoint"} if file != "checkpoint" else set()
-    assert left == {"test-Model4-1-epochs-0.lock"} | whole
+    whole = {"test-Model4-1-epoch-0.checkpoint"} if file != "checkpoint" else set()
+    assert left == {"test-Model4-1-epoch-0.lock"} | whole
 
 
 def test_data_says_where_the_digits_are(capsys):

@@ -26,7 +26,7 @@ from src.runs.progress import EpochBar
 from src.training import fit
 
 ROOT = Path(__file__).resolve().parent.parent
-TINY = replace(MODEL4, layer_line="4 P P G t10", batch_size=512, epochs=1)
+TINY = replace(MODEL4, name="Tiny", layer_line="4 P P G t10", batch_size=512, epochs=1)
 
 # The command line, in a process in which every split is its first few digits.
 PROGRAM = """
@@ -117,7 +117,7 @@ def test_jobs_give_the_same_records_as_one_after_the_other(tmp_path, capsys):
     assert [record.seed for record in together] == [0, 1]
     for first, other in zip(alone, together, strict=True):
         assert first.predictions == other.predictions and first.final.train_loss == other.final.train_loss
-    assert capsys.readouterr().out.count("Model4, seed 1\nepoch") == 2  # a table per run, either way
+    assert capsys.readouterr().out.count("Tiny, seed 1\nepoch") == 2  # a table per run, either way
 
 
 def test_the_bar_is_told_of_every_epoch_of_every_process_and_of_those_that_a_run_resumes(tmp_path, monkeypatch):
@@ -133,11 +133,11 @@ def test_the_bar_is_told_of_every_epoch_of_every_process_and_of_those_that_a_run
     short, notes = replace(TINY, epochs=2), []
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         patch.setattr(one, "fit", interrupted)
-        train(short, seed=1, checkpoint=checkpoints.path_of(tmp_path, "Model4", 1, "test"))
+        train(short, seed=1, checkpoint=checkpoints.path_of(tmp_path, "Tiny", 1, "test"))
     monkeypatch.setattr(many, "EpochBar", Bar)
     run_many([(short, 0), (short, 1)], tmp_path, jobs=2)
-    *trained, _ = [note[1:] for note in notes if note[0] == "Model4, seed 0"]
-    *resumed, _ = [note[1:] for note in notes if note[0] == "Model4, seed 1"]
+    *trained, _ = [note[1:] for note in notes if note[0] == "Tiny, seed 0"]
+    *resumed, _ = [note[1:] for note in notes if note[0] == "Tiny, seed 1"]
     assert trained == [(0, True), (1, False), (2, False)] and resumed == [(1, True), (2, False)]
 
 
@@ -196,7 +196,7 @@ def test_a_cluster_brings_every_record_back_though_a_worker_is_killed_in_mid_run
         program = (
             "from dataclasses import replace; from pathlib import Path; from src.experiments import MODEL4; "
             "from src.runs.many import run_many; "
-            f"tiny = replace(MODEL4, layer_line={TINY.layer_line!r}, batch_size=512, epochs=1); "
+            f"tiny = replace(MODEL4, name='Tiny', layer_line={TINY.layer_line!r}, batch_size=512, epochs=1); "
             f"run_many([(tiny, seed) for seed in range(3)], Path({str(tmp_path)!r}), scheduler={address!r})"
         )
         sweeping = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -220,7 +220,7 @@ def test_a_cluster_without_workers_is_one_sentence(tmp_path, monkeypatch):
 
 def test_a_scheduler_that_dies_in_mid_run_is_one_sentence(tmp_path):
     with cluster(tmp_path, workers=1) as (address, _):
-        tasks = f"[(replace(MODEL4, layer_line={TINY.layer_line!r}), seed) for seed in range(9)]"
+        tasks = f"[(replace(MODEL4, name='Tiny', layer_line={TINY.layer_line!r}), seed) for seed in range(9)]"
         program = (
             "import sys; from dataclasses import replace; from pathlib import Path; from src import InputError; "
             "from src.experiments import MODEL4; from src.runs.many import run_many\n"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import nbformat
@@ -18,10 +19,19 @@ from jupyter_client.manager import start_new_kernel
 from src import ROOT, InputError
 from src.augment import affine, augment
 from src.data import root
-from src.experiments import MODEL4
+from src.experiments import MODEL1, MODEL4
 from src.model import block, build
-from src.notebooks import copy_to_lab, layer_table, set_address, shown_record, statements, with_epochs_from_environment
+from src.notebooks import (
+    copy_to_lab,
+    layer_table,
+    set_address,
+    shown_record,
+    statements,
+    target_and_changes,
+    with_epochs_from_environment,
+)
 from src.runs import records
+from src.studies.names import with_epochs
 from src.training import fit, learning_rate
 
 NAMES = ["Model1", "Model2", "Model3", "Model4"]
@@ -98,10 +108,11 @@ def test_an_epoch_is_one_line_while_a_notebook_is_executed(executed, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_leaves_its_figures_and_its_record(copy, executed, name):
     for figure in ["history", "confusion", "mistakes"]:
-        assert (copy / "images" / f"{name}-{figure}.png").stat().st_size > 10_000
+        assert (copy / "images" / f"{name}-1-epoch-{figure}.png").stat().st_size > 10_000
     hash, analysis = shown_record(copy / "notebooks" / f"{name}.ipynb")
-    assert hash == records.load(records.path_of(copy / "runs", name, seed=0)).hash
-    assert "of the test images" in analysis
+    assert hash == records.load(records.path_of(copy / "runs", f"{name}-1-epoch", seed=0)).hash
+    assert "of the test images" in analysis and "its target is not judged" in analysis
+    assert not list((copy / "images").glob(f"{name}-history.png"))  # a committed figure is not replaced
 
 
 @pytest.mark.parametrize(
@@ -137,6 +148,33 @@ def test_epochs_from_the_environment_are_checked(monkeypatch, epochs):
     monkeypatch.setenv("EPOCHS", epochs)
     with pytest.raises(InputError, match="epochs must be a whole number|EPOCHS=.* is not a whole number"):
         with_epochs_from_environment(MODEL4)
+
+
+def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_target(monkeypatch):
+    monkeypatch.setenv("EPOCHS", "1")
+    shortened = with_epochs_from_environment(MODEL4)
+    assert (shortened.name, shortened.epochs, shortened.target) == ("Model4-1-epoch", 1, ())
+    for value in ["", "15"]:
+        monkeypatch.setenv("EPOCHS", value)
+        assert with_epochs_from_environment(MODEL4) == MODEL4
+
+
+@pytest.mark.parametrize(
+    "experiment, words",
+    [
+        (MODEL4, "Model4, changed from Model3:\n  layer line: 8 12"),
+        (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  layer line: 8 12"),
+        (replace(MODEL4, name="mine", epochs=5), "mine, changed from Model4:\n  epochs: 15 → 5"),
+        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing"),
+    ],
+    ids=["of the series", "shortened", "changed", "renamed"],
+)
+def test_what_changed_is_said_of_the_experiment_that_is_trained(experiment, words):
+    assert words in target_and_changes(experiment, "Model4")
+
+
+def test_the_first_model_changed_nothing_and_has_its_target():
+    assert target_and_changes(MODEL1, "Model1") == "\n".join(["Target:", *(f"  {part}" for part in MODEL1.target)])
 
 
 def test_the_layer_table_has_a_line_per_word_and_adds_up():
@@ -299,18 +337,19 @@ class Mine(nn.Module):
 
 @pytest.fixture(scope="module")
 def kernel():
-    """A notebook's kernel in the root of the repository, after SETUP."""
+    """A notebook's kernel in the root of the repository, after SETUP: a function that runs a cell."""
     manager, client = start_new_kernel(cwd=ROOT, env={**os.environ, "MNIST_ROOT": str(root())})
 
     def run(code, when_shown=None):
-        """Run a cell and return its texts and its tracebacks; interrupt it when it shows when_shown."""
-        cell = SimpleNamespace(texts=[], tracebacks=[])
+        """Return the texts, the number of pictures and the tracebacks; interrupt the cell when it shows when_shown."""
+        cell = SimpleNamespace(texts=[], pictures=0, tracebacks=[])
         interrupted = []
 
         def look(message):
             content = message["content"]
             if message["msg_type"] == "error":
                 cell.tracebacks.append(content["traceback"])
+            cell.pictures += "image/png" in content.get("data", {})
             if text := content.get("text") or content.get("data", {}).get("text/plain"):
                 cell.texts.append(text)
                 if when_shown and when_shown in text and not interrupted:
@@ -351,3 +390,37 @@ def test_a_network_of_ones_own_is_interrupted_with_one_sentence_and_resumed_in_a
     rows = resumed.texts[-1].splitlines()[2:]
     assert [int(row.split()[0]) for row in rows] == list(range(1, 13))
     assert kernel("print(Mine.batches, run.parameters)").texts[-1].split() == [f"{4 * (12 - finished)}", "170"]
+
+
+# From here on all test images, which the committed records of Model4 are of.
+COMPARING = """
+from functools import partial
+from src.evidence import compare as module, figures
+from src.evidence.compare import compare
+
+data.load = lambda split: whole(split)[:500] if split == "train" else whole(split)
+module.RUNS = Path({folder!r})
+figures.save = partial(figures.save, folder=module.RUNS)
+"""
+
+
+@pytest.mark.parametrize(
+    "change, network",
+    [('layer_line="4 P P G t10"', ""), ("augmentation=None", ", network=Mine")],
+    ids=["another layer line", "a network of one's own"],
+)
+def test_a_change_is_compared_with_a_model_in_one_cell(kernel, tmp_path, change, network):
+    assert not kernel(COMPARING.format(folder=tmp_path.as_posix())).tracebacks
+    cell = kernel(
+        f'experiment = replace(MODEL4, name="mine", epochs=1, {change})\n'
+        f'compare(experiment, "Model4", seeds=range(3){network})'
+    )
+    assert not cell.tracebacks and cell.pictures == 1 and (tmp_path / "mine-against-Model4.png").exists()
+    output = " ".join("".join(cell.texts).split())
+    assert re.search(r"Model4 7,870 15 10 99.40 ± 0.01 .* mine [\d,]+ 1 3 ", output)
+    assert re.search(r"Against Model4, on the 3 seeds .*: the change hurts. The number of epochs differs too", output)
+
+
+def test_a_changed_experiment_under_an_unchanged_name_is_one_sentence_in_a_notebook(kernel):
+    [traceback] = kernel("train(replace(MODEL4, epochs=1), seed=0)").tracebacks
+    assert re.fullmatch(r"error: this experiment is called Model4 but differs .*; give it a name .*\.", *traceback)

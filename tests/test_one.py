@@ -16,7 +16,7 @@ from src.runs.one import Interrupted, train
 from src.runs.records import Record
 from src.training import evaluate, fit, predict
 
-SHORT = replace(MODEL4, epochs=3, batch_size=64)
+SHORT = replace(MODEL4, name="Short", epochs=3, batch_size=64)
 
 
 def numbers(run):
@@ -198,6 +198,31 @@ def test_a_record_of_a_network_of_ones_own_is_not_taken_for_that_of_the_experime
 def test_a_bad_seed_device_or_split_is_refused(arguments, words):
     with pytest.raises(InputError, match=words):
         train(SHORT, **arguments)
+
+
+@pytest.mark.parametrize(
+    "experiment, network",
+    [(replace(MODEL4, layer_line="8 16 P 16 16 16 G t10"), None), (MODEL4, Mine)],
+    ids=["another layer line", "a network of one's own"],
+)
+def test_a_change_without_a_name_of_its_own_is_refused(experiment, network, runs):
+    with pytest.raises(InputError, match="is called Model4 but differs from it .*name='Model4-changed'"):
+        train(experiment, network=network)
+    assert not list(runs.iterdir())
+
+
+def test_a_network_of_the_same_modules_and_another_forward_does_not_resume_the_first_one(few_digits, interrupt):
+    class Other(Mine):
+        def forward(self, images):
+            return super().forward(images.flip(3))
+
+    Other.__name__ = Mine.__name__
+    whole = train(SHORT, network=Other)
+    interrupt(1)
+    with pytest.raises(Interrupted):
+        train(SHORT, network=Mine)
+    interrupt()
+    assert str(Other()) == str(Mine()) and numbers(train(SHORT, network=Other)) == numbers(whole)
 
 
 def test_a_training_that_diverges_leaves_no_record(few_digits, runs, monkeypatch):

@@ -140,9 +140,7 @@ def test_a_run_added_by_hand_is_caught(copy):
 
 def test_an_experiment_without_records_is_named_with_the_command_that_records_it(copy):
     shutil.rmtree(copy / "results" / "test" / "Plain")
-    with pytest.raises(
-        InputError, match="lacks test records of Plain; .* python -m src run Plain --seeds 0-9"
-    ):
+    with pytest.raises(InputError, match="lacks test records of Plain; .* python -m src run Plain --seeds 0-9"):
         check(copy)
 
 

@@ -9,8 +9,9 @@ from src.augment import Augmentation
 from src.experiments import MODEL1, MODEL4, SGD, Constant, Experiment
 from src.runs import records
 from src.runs.many import run_one
+from src.studies.names import with_epochs
 
-SHORT = replace(MODEL1, epochs=1)
+SHORT = replace(MODEL1, name="Short", epochs=1)
 
 
 @pytest.fixture
@@ -32,6 +33,16 @@ def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
     written = path.stat().st_mtime_ns
     assert run_one(SHORT, 0, tmp_path) == record
     assert path.stat().st_mtime_ns == written
+
+
+def test_the_latest_run_of_a_model_is_found_whatever_its_number_of_epochs(few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "RUNS", tmp_path)
+    others = [replace(SHORT, name=f"{SHORT.name}-wider"), replace(SHORT, name="Shorter")]
+    for experiment in [SHORT, with_epochs(SHORT, 2), *others]:
+        run_one(experiment, 0, tmp_path, quiet=True)
+    run_one(with_epochs(SHORT, 2), 1, tmp_path, quiet=True)
+    latest = records.load_latest({"Short": SHORT, "Model2": SHORT})
+    assert [(name, len(found), found[0].seed) for name, found in latest.items()] == [("Short-2-epochs", 1, 0)]
 
 
 OTHER_VALUES = dict(
@@ -66,9 +77,9 @@ def test_the_hash_tells_kinds_of_optimizers_apart_though_their_settings_are_at_t
 def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_run(record, path, tmp_path):
     changed = replace(SHORT, schedule=Constant(0.002))
     with pytest.raises(InputError, match=f"{path} is stale"):
-        records.load_all(tmp_path, {"Model1": changed})
+        records.load_all(tmp_path, {"Short": changed})
     assert run_one(changed, 0, tmp_path).definition_hash == records.definition_hash(changed)
-    assert len(records.load_all(tmp_path, {"Model1": changed})["Model1"]) == 1
+    assert len(records.load_all(tmp_path, {"Short": changed})["Short"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -108,4 +119,4 @@ def test_a_record_copied_to_another_seed_is_refused(record, path, tmp_path):
     fields["seed"] = 1
     path.with_name("seed-1.json").write_text(json.dumps(fields))
     with pytest.raises(InputError, match="repeats that of seed 0"):
-        records.load_all(tmp_path, {"Model1": SHORT})
+        records.load_all(tmp_path, {"Short": SHORT})

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 
 from src import ROOT
 from src.data import Digits
 from src.evidence.logs import Point
-from src.evidence.significance import mean_interval, sampling_error
-from src.evidence.tables import Comparison, Records, differences, values
+from src.evidence.significance import accuracy_interval, mean_interval, sampling_error
+from src.evidence.tables import Comparison, Records, differences, seed_range, values
 from src.experiments import SERIES, Experiment
 from src.model import CLASSES
 from src.runs import files
@@ -34,6 +34,9 @@ BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7",
 SKY, VERMILION = "#56B4E9", "#D55E00"
 GOAL = 99.4  # percent, of most published logs
 TARGET_LINE = dict(color=BLACK, linewidth=1, linestyle=":")
+HALO = [withStroke(linewidth=2, foreground="white")]  # of text on lines
+CURVES = [(ORANGE, "--"), (PURPLE, "-."), (GREEN, (0, (1, 1))), (BLUE, "-")]  # of series(); the last is the newest
+MOST_MISTAKES = 10  # the darkest shade of every confusion matrix, so that they can be compared
 
 STYLE = {
     "figure.dpi": 100,
@@ -92,7 +95,7 @@ def digits_grid(images: torch.Tensor, captions: Sequence[str] | None = None, tit
     for ax in axes.flat:
         ax.set_axis_off()
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        ax.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=255)
+        ax.imshow(image.squeeze().numpy(), cmap="gray_r", vmin=0, vmax=255)
         if captions is not None:
             ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, ha="center", va="top", fontsize=9)
     figure.suptitle(title)
@@ -114,10 +117,8 @@ def history(records: Sequence[Record]) -> Figure:
         _draw_mean(ax, records, f"train_{quantity}", factor, **look)
         look = dict(color=BLUE, linestyle="-", marker="s", markersize=4, label=first.split)
         _draw_mean(ax, records, f"test_{quantity}", factor, **look)
-        ax.set_xlabel("epoch")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    ends = [*values(records, "accuracy while learning"), *values(records, "test accuracy")]
-    bottom = 98 if min(ends) > 98 else math.floor(min(ends)) - 1
+        _show_epochs(ax, len(first.history))
+    bottom = _bottom([*values(records, "accuracy while learning"), *values(records, "test accuracy")])
     left.set(ylabel=f"accuracy (%), cut off below {bottom}", ylim=(bottom, 100.05))
     left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
     left.legend(loc="best")
@@ -126,18 +127,37 @@ def history(records: Sequence[Record]) -> Figure:
     right.yaxis.set_major_formatter("{x:g}")
     right.yaxis.set_minor_formatter(NullFormatter())
     right.legend(loc="upper right")
-    runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds, mean and 95 % interval"
+    runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds"
+    if len(records) >= 3:
+        runs += ", mean and 95 % interval"
     figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
     return figure
 
 
 def _draw_mean(ax, records, field, factor, **look):
-    """Draw the mean over records of a field of each Epoch, times a factor, and its 95 % interval as a band."""
+    """Draw the mean over records of a field of each Epoch, times a factor, and its 95 % interval as a band.
+
+    Of fewer than three records, which have no interval, each is a line.
+    """
     curves = factor * np.array([[getattr(epoch, field) for epoch in record.history] for record in records])
     epochs = np.arange(1, curves.shape[1] + 1)
+    if len(curves) < 3:
+        ax.plot(epochs, curves.T, **look | dict(label=[look["label"], *[None] * (len(curves) - 1)]))
+        return
     means, half_widths = np.array([mean_interval(column.tolist()) for column in curves.T]).T
     ax.plot(epochs, means, **look)
     ax.fill_between(epochs, means - half_widths, means + half_widths, color=look["color"], alpha=0.2, linewidth=0)
+
+
+def _show_epochs(ax, epochs):
+    """Label the x axis of a picture that has so many epochs."""
+    ax.set(xlabel="epoch", xlim=(0.5, epochs + 0.5) if epochs > 1 else (0.8, 1.9))  # a legend beside one point
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _bottom(accuracies, usual=98):
+    """Return where an axis that shows accuracies, in percent, is cut off: as usual, or lower so that all are seen."""
+    return usual if min(accuracies) > usual else max(0, math.floor(min(accuracies)) - 1)
 
 
 @styled
@@ -148,37 +168,75 @@ def confusion(labels: Sequence[int], predictions: Sequence[int], title: str) -> 
     mistakes = counts - np.diag(np.diag(counts))
     figure, ax = plt.subplots(figsize=(6, 5.4))
     ax.grid(False)
-    shades = ax.imshow(mistakes, cmap="Blues", vmax=max(1, mistakes.max()))
+    shades = ax.imshow(mistakes, cmap="Blues", vmin=0, vmax=MOST_MISTAKES)
     for (true, predicted), count in np.ndenumerate(counts):
-        color = "gray" if true == predicted else "white" if count > 0.6 * mistakes.max() else "black"
+        color = "gray" if true == predicted else "white" if count > MOST_MISTAKES / 2 else "black"
         size = 8 if true == predicted else 10
         ax.text(predicted, true, count or "", ha="center", va="center", fontsize=size, color=color)
     ax.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="predicted digit", ylabel="true digit", title=title)
-    figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85)
+    bar = dict(ticks=range(0, MOST_MISTAKES + 1, 2), extend="max" if mistakes.max() > MOST_MISTAKES else "neither")
+    figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85, **bar)
+    return figure
+
+
+@styled
+def per_digit(labels: Sequence[int], predictions: Sequence[int], title: str) -> Figure:
+    """Draw the accuracy on each digit with its 95 % interval and the number of mistakes.
+
+    labels, predictions: (N,) integers 0 to 9; every digit is among the labels.
+    """
+    labels, right = np.asarray(labels), np.asarray(labels) == np.asarray(predictions)
+    each = [right[labels == digit] for digit in range(CLASSES)]
+    accuracies = np.array([100 * one.mean() for one in each])
+    lows, highs = 100 * np.array([accuracy_interval(int(one.sum()), len(one)) for one in each]).T
+    figure, ax = plt.subplots(figsize=(9, 4))
+    look = dict(
+        fmt="s", color=BLUE, capsize=4, linewidth=1.5, label="one digit: number of mistakes, sampling error (95 %)"
+    )
+    ax.errorbar(range(CLASSES), accuracies, yerr=[accuracies - lows, highs - accuracies], **look)
+    for digit, (one, accuracy) in enumerate(zip(each, accuracies, strict=True)):
+        place = dict(xytext=(9, 0), textcoords="offset points", va="center", path_effects=HALO)
+        ax.annotate(f"{(~one).sum()}", (digit, accuracy), **place)
+    ax.axhline(100 * right.mean(), label=f"all: {(~right).sum()} mistakes, {100 * right.mean():.2f} %", **TARGET_LINE)
+    bottom = _bottom(lows, usual=97)
+    ax.set(xticks=range(CLASSES), xlabel="true digit", xlim=(-0.5, CLASSES - 0.3), title=title)
+    ax.set(ylabel=f"accuracy (%), cut off below {bottom}", ylim=(bottom, 100.05))
+    ax.legend(loc="lower left")
     return figure
 
 
 def mistakes(digits: Digits, logits: torch.Tensor, title: str) -> Figure:
-    """Draw the twenty surest mistakes among Digits, each with what was predicted and how surely; logits (N, 10)."""
+    """Draw the twenty surest mistakes among Digits, each with what it was read as and how surely; logits (N, 10)."""
     sureness, predictions = logits.softmax(dim=1).max(dim=1)
     wrong = (predictions != digits.labels).nonzero().flatten()
     wrong = wrong[sureness[wrong].argsort(descending=True)]
     shown = wrong[:20]
-    captions = [f"{digits.labels[i]}, not {predictions[i]}\n{100 * sureness[i]:.0f} % sure" for i in shown]
+    captions = [f"true {digits.labels[i]}, read\nas {predictions[i]} ({100 * sureness[i]:.0f} %)" for i in shown]
     return digits_grid(digits.images[shown], captions, title=f"{title}: {len(wrong)} mistakes, the surest {len(shown)}")
 
 
 @styled
-def series(records_by_name: Records) -> Figure:
-    """Draw the test accuracy of four models (name -> records) after each epoch: mean over seeds, 95 % interval."""
-    colors, lines = [ORANGE, PURPLE, GREEN, BLUE], ["--", "-.", (0, (1, 1)), "-"]
+def series(records_by_name: Records, question: str = "What does each model reach?") -> Figure:
+    """Draw the test accuracy of two to four experiments (name -> records) after each epoch: mean, 95 % interval.
+
+    Of fewer than three seeds, which have no interval, each is drawn as a line of its own.
+    """
     figure, ax = plt.subplots(figsize=(9, 4.8))
-    for (name, records), color, line in zip(records_by_name.items(), colors, lines, strict=True):
-        label = f"{name}, {records[0].parameters:,} parameters, {len(records)} seeds"
-        _draw_mean(ax, records, "test_accuracy", 100, color=color, linestyle=line, linewidth=2, label=label)
+    curves = [*CURVES[: len(records_by_name) - 1], CURVES[-1]]
+    for (name, records), (color, line) in zip(records_by_name.items(), curves, strict=True):
+        seeds = (
+            f"{len(records)} seeds" if len(records) >= 3 else f"seed{'s' * (len(records) - 1)} {seed_range(records)}"
+        )
+        label = f"{name}, {records[0].parameters:,} parameters, {seeds}"
+        marker = dict(marker="o" if len(records[0].history) == 1 else "")  # a line of one epoch is not seen
+        _draw_mean(ax, records, "test_accuracy", 100, color=color, linestyle=line, linewidth=2, label=label, **marker)
+    ends = [end for records in records_by_name.values() for end in values(records, "test accuracy")]
+    bottom = _bottom(ends)
     ax.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
-    ax.set(xlabel="epoch", ylabel="test accuracy (%), cut off below 98", ylim=(98, 99.7))
-    ax.set(xlim=(1, len(records[0].history)), title="What does each model reach? Mean over seeds, 95 % interval")
+    ax.set(ylabel=f"test accuracy (%), cut off below {bottom}", ylim=(bottom, max(99.7, max(ends) + 0.05)))
+    single = all(len(records) < 3 for records in records_by_name.values())
+    ax.set_title(f"{question} {'A line per seed' if single else 'Mean over seeds, 95 % interval'}")
+    _show_epochs(ax, max(len(records[0].history) for records in records_by_name.values()))
     ax.legend(loc="lower right")
     return figure
 
@@ -269,8 +327,7 @@ def published(points: Sequence[Point]) -> Figure:
                 look = dict(color=_look(point)[0], fontsize=9, weight="bold" if marks is filled else "normal")
                 place = dict(xytext=(side, height), textcoords=("offset points", "data"), ha=align, va="center")
                 name = point.name.replace("Model", "M") if point.group == "ours" else point.name
-                halo = [withStroke(linewidth=2, foreground="white")]
-                ax.annotate(name, (x, y), **place, **look, path_effects=halo, zorder=5)
+                ax.annotate(name, (x, y), **place, **look, path_effects=HALO, zorder=5)
         ax.axhline(GOAL, **TARGET_LINE)
         ax.set(xscale=scale)
         ax.set_xticks(ticks, [f"{tick / 1e6:g}M" if tick >= 1e6 else f"{tick / 1e3:g}k" for tick in ticks])

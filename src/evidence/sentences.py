@@ -9,7 +9,9 @@ from src.evidence.significance import RESPLITS, effect, sampling_error, seeds_to
 from src.evidence.tables import QUANTITIES, Records, differences, interval, values
 from src.experiments import MODEL3, MODEL4, SERIES, Condition
 from src.runs.records import Record
+from src.studies.names import epochs_were_set
 
+EPOCHS_TO_READ_A_GAP = 3
 RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -26,19 +28,34 @@ def verdicts(target: Sequence[Condition], records: Sequence[Record]) -> list[str
 
 
 def analysis(record: Record, target: Sequence[Condition]) -> str:
-    """Say what one run shows, how far it can be trusted, and whether its target is met."""
+    """Say what one run shows, how far it can be trusted, and whether its target is met.
+
+    The training accuracy is an average over an epoch. In the first epochs the network changes a lot within each, and
+    the average lies below the test accuracy for this reason alone: so before EPOCHS_TO_READ_A_GAP epochs nothing is
+    said of a gap or of the best epoch. The target of a run whose number of epochs was set (EPOCHS=1) is not judged.
+    """
     train, test, gap = (QUANTITIES[name](record) for name in ("train accuracy", "test accuracy", "generalization gap"))
     best = max(record.history, key=lambda epoch: epoch.test_accuracy)
     error = _sampling_error(test, record)
+    epochs = len(record.history)
+    early = epochs < EPOCHS_TO_READ_A_GAP
+    reading = f"a generalization gap of {gap:+.2f} points; {_reading(gap, error)}"
+    if early:
+        reading = "too early to speak of over-fitting"
     lines = [
-        f"After {len(record.history)} epochs {train:.2f} % of the training images are classified right, as they are, "
-        f"and {test:.2f} % of the test images: a generalization gap of {gap:+.2f} points; {_reading(gap, error)}.",
+        f"After {epochs} epoch{'' if epochs == 1 else 's'} {train:.2f} % of the training images are classified right, "
+        f"as they are, and {test:.2f} % of the test images: {reading}.",
         f"On {len(record.predictions):,} test images this accuracy carries a sampling error of ±{error:.2f} "
         "points (95 %), before any difference between seeds.",
-        f"The best epoch was number {best.epoch} with {100 * best.test_accuracy:.2f} %. Reporting it would add "
-        f"{100 * best.test_accuracy - test:.2f} points of test-set selection bias; the series reports the last.",
-        *(f"Target {line}." for line in verdicts(target, [record])),
     ]
+    if not early:
+        lines.append(
+            f"The best epoch was number {best.epoch} with {100 * best.test_accuracy:.2f} %. Reporting it would add "
+            f"{100 * best.test_accuracy - test:.2f} points of test-set selection bias; the series reports the last."
+        )
+    lines += [f"Target {line}." for line in verdicts(target, [record])]
+    if not target and epochs_were_set(record.experiment, epochs):
+        lines.append(f"The number of epochs was set to {epochs} for this run, so its target is not judged.")
     return "\n".join(f"- {line}" for line in lines)
 
 

@@ -38,6 +38,12 @@ def sampling_error(accuracy: float, images: int) -> float:
     return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(accuracy * (1 - accuracy) / images)
 
 
+def accuracy_interval(right: int, images: int) -> tuple[float, float]:
+    """Return the ends of the 95 % interval (Wilson's) of an accuracy; unlike sampling_error() also near 1."""
+    interval = stats.binomtest(right, images).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def mcnemar(right_before: Sequence[bool], right_after: Sequence[bool]) -> float:
     """Return the p-value of the exact two-sided McNemar test; (N,) booleans: the images that each run gets right."""
     pairs = list(zip(right_before, right_after, strict=True))

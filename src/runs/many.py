@@ -17,6 +17,7 @@ from src import InputError, data
 from src.checks import check_number
 from src.experiments import Experiment
 from src.runs import checkpoints, files, progress, records
+from src.runs.networks import OwnNetwork
 from src.runs.one import check_run, train
 from src.runs.progress import EpochBar, title
 from src.runs.records import Record, recorded
@@ -68,7 +69,13 @@ def run_many(
 
 
 def run_one(
-    experiment: Experiment, seed: int, folder: Path, device: str = "auto", split: str = "test", quiet: bool = False
+    experiment: Experiment,
+    seed: int,
+    folder: Path,
+    device: str = "auto",
+    split: str = "test",
+    quiet: bool = False,
+    network: OwnNetwork | None = None,
 ) -> Record:
     """Return the Record of one run below a folder; train and save it there, unless it is recorded already.
 
@@ -77,9 +84,9 @@ def run_one(
     """
     checkpoint = checkpoints.path_of(folder, experiment.name, seed, split)
     with files.lock(checkpoint.with_suffix("")):
-        if record := recorded(experiment, seed, folder, split):
+        if record := recorded(experiment, seed, folder, split, network):
             return record
-        record = Record.from_run(train(experiment, seed, None, split, device, checkpoint, quiet))
+        record = Record.from_run(train(experiment, seed, network, split, device, checkpoint, quiet))
         records.save(record, folder)
         checkpoint.unlink()
         return record

@@ -13,9 +13,11 @@ from src.checks import check_number
 from src.experiments import Experiment
 from src.model import build, count_parameters
 from src.runs import checkpoints
+from src.runs.networks import describe
 from src.runs.progress import progress, title
 from src.speed.ghost import GhostBatches
 from src.speed.memory import keep_freed_memory, peak_memory
+from src.studies.names import check_name
 from src.training import Epoch, evaluate, fit, make_optimizer, predict
 
 RUNS = ROOT / "runs"  # what this clone ran last, in notebooks or with other epochs; not committed
@@ -74,8 +76,10 @@ def train(
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
     and the caller removes it. By default it lies in runs/ and is removed at the end.
     quiet: print nothing, not even a progress bar.
-    Raises InputError for a bad seed, split or device and for a training that diverges; Interrupted for Ctrl-C.
+    Raises InputError for a bad seed, split or device, for a changed experiment under the name of one in the catalogue
+    and for a training that diverges; Interrupted for Ctrl-C.
     """
+    check_name(experiment, own_network=network is not None)
     path = checkpoint or checkpoints.path_of(RUNS, experiment.name, seed, split)
     check_run(seed, split, device)
     device = choose_device(device)
@@ -90,7 +94,7 @@ def train(
             train_digits, held_out = train_digits[:cut], train_digits[cut:]
         test_digits = data.load(split).to(device)
 
-        identity = repr((experiment, seed, split, device.type, str(network) if own_network else ""))
+        identity = repr((experiment, seed, split, device.type, describe(network) if own_network else ""))
         history, best = [], None
         if state := checkpoints.load(path, identity, device):
             network.load_state_dict(state["network"])

@@ -5,18 +5,21 @@ import functools
 import hashlib
 import json
 import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
+from torch import nn
 
 from src import ROOT, InputError, data
 from src.download import SHA256
 from src.experiments import Experiment
 from src.runs import files
-from src.runs.one import RUNS, Run, final_epoch
+from src.runs.networks import OwnNetwork, describe
+from src.runs.one import RUNS, Run, final_epoch, make_network
 from src.runs.progress import HEADER, row, title
 from src.training import Epoch
 
@@ -50,7 +53,7 @@ class Record:
     @classmethod
     def from_run(cls, run: Run) -> "Record":
         """Make the Record of a Run."""
-        fields = definition(run.experiment) | ({"network": str(run.network)} if run.own_network else {})
+        fields = definition(run.experiment, run.network if run.own_network else None)
         return cls(
             experiment=run.experiment.name,
             definition=fields,
@@ -85,13 +88,14 @@ class Record:
         return "\n".join([title(self.experiment, self.seed, self.split), HEADER, *map(row, self.history)])
 
 
-def definition(experiment: Experiment) -> dict[str, Any]:
-    """Return the fields of an Experiment that decide its numbers, as JSON values.
+def definition(experiment: Experiment, network: nn.Module | None = None) -> dict[str, Any]:
+    """Return the fields of an Experiment that decide its numbers, as JSON values, and a network of one's own as text.
 
     A field at its default is left out, so that a technique that the code learns later does not
     make the records of experiments without it stale.
     """
-    return {name: value for name, value in _fields(experiment).items() if name not in ("name", "target")}
+    fields = {name: value for name, value in _fields(experiment).items() if name not in ("name", "target")}
+    return fields if network is None else fields | {"network": describe(network)}
 
 
 def _fields(instance):
@@ -104,9 +108,10 @@ def _fields(instance):
     }
 
 
-def definition_hash(experiment: Experiment) -> str:
-    """Return a short hash of the definition: a record with another one is stale."""
-    return _hash(definition(experiment))
+def definition_hash(experiment: Experiment, network: OwnNetwork | None = None) -> str:
+    """Return a short hash of the definition: a record with another one is stale; network: as train() takes it."""
+    made = None if network is None else make_network(experiment, torch.device("cpu"), network)
+    return _hash(definition(experiment, made))
 
 
 def _hash(values):
@@ -177,11 +182,17 @@ def _labels(split):
     return "".join(map(str, data.load(split).labels.tolist()))
 
 
-def recorded(experiment: Experiment, seed: int, folder: Path, split: str = "test") -> Record | None:
-    """Return the Record of a run if the folder has it and it is not stale."""
+def recorded(
+    experiment: Experiment,
+    seed: int,
+    folder: Path,
+    split: str = "test",
+    network: OwnNetwork | None = None,
+) -> Record | None:
+    """Return the Record of a run if the folder has it and it is not stale; network: as train() takes it."""
     path = path_of(folder, experiment.name, seed, split)
     record = load(path) if path.exists() else None
-    return record if record and record.definition_hash == definition_hash(experiment) else None
+    return record if record and record.definition_hash == definition_hash(experiment, network) else None
 
 
 def load_all(folder: Path, experiments: dict[str, Experiment], split: str = "test") -> dict[str, list[Record]]:
@@ -205,6 +216,22 @@ def load_all(folder: Path, experiments: dict[str, Experiment], split: str = "tes
     return {name: sorted(records, key=lambda record: record.seed) for name, records in records_by_name.items()}
 
 
+def load_of(name: str, folder: Path) -> list[Record]:
+    """Read the records on the test set that a folder has of an experiment's name, in the order of seeds."""
+    records = [load(path) for path in (folder / "test" / name).glob("seed-*.json")]
+    return sorted(records, key=lambda record: record.seed)
+
+
 def load_latest(experiments: dict[str, Experiment]) -> dict[str, list[Record]]:
-    """Read the records in runs/ of experiments, whatever their number of epochs: name -> records."""
-    return {name: [load(path) for path in sorted((RUNS / "test" / name).glob("seed-*.json"))] for name in experiments}
+    """Read the last run in runs/, of seed 0, of each experiment that has one, whatever its number of epochs.
+
+    Returns a dict from the name of the run, for example Model4 or Model4-1-epoch, to a list of its one record.
+    """
+    latest = {}
+    for name in experiments:
+        paths = (RUNS / "test").glob(f"{name}*/seed-0.json")
+        runs = [path for path in paths if re.fullmatch(rf"{re.escape(name)}(-\d+-epochs?)?", path.parent.name)]
+        if runs:
+            record = load(max(runs, key=lambda path: path.stat().st_mtime_ns))
+            latest[record.experiment] = [record]
+    return latest
