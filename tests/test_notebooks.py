@@ -198,7 +198,7 @@ def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs_ther
     del notebook.cells[training:]  # from here on it is like the others
     nbformat.write(notebook, path)
     assert_executed(execute(path), path)
-    assert (alone / "mnist-series" / "images" / "Model1-digits.png").exists()
+    assert (alone / "mnist-series" / "images" / "Model1-1-epoch-digits.png").exists()
 
 
 def with_repo(address):
