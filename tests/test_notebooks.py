@@ -165,12 +165,17 @@ def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_targe
         (MODEL4, "Model4, changed from Model3:\n  layer line: 8 12"),
         (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  layer line: 8 12"),
         (replace(MODEL4, name="mine", epochs=5), "mine, changed from Model4:\n  epochs: 15 → 5"),
-        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing"),
+        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing (a network of your own"),
     ],
     ids=["of the series", "shortened", "changed", "renamed"],
 )
 def test_what_changed_is_said_of_the_experiment_that_is_trained(experiment, words):
     assert words in target_and_changes(experiment, "Model4")
+
+
+def test_a_change_without_a_name_of_its_own_is_refused_before_anything_is_said_of_it():
+    with pytest.raises(InputError, match="give it a name of its own"):
+        target_and_changes(replace(MODEL4, layer_line="8 16 P 16 16 16 G t10"), "Model4")
 
 
 def test_the_first_model_changed_nothing_and_has_its_target():
