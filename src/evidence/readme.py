@@ -18,11 +18,12 @@ from src.evidence.tables import Records, markdown
 from src.experiments import MODEL4, SERIES
 from src.runs import files
 from src.runs.records import RESULTS, load_all
-from src.speed import timing
+from src.speed import sprint, timing
 from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
+from src.studies.sprint import SPRINT_CHOICES, SPRINTS
 from src.studies.trials import CHOICES
 
 COMPARED = [*SERIES.values(), *LADDER, *GROUPS["leave-one-out"]]
@@ -62,12 +63,14 @@ def _render(root):
     """Return the evidence below root/results, README.md as it is and as it should be, and the figures due."""
     records_by_name, trials_by_name = load_evidence(root / "results")
     timings = speed_statements(root / "results")
+    timings |= sprint_statements(records_by_name, trials_by_name, root / "results")
     try:
         readme = (root / "README.md").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {root / 'README.md'} ({error}); check it out again.") from error
     rendered = _filled(readme, readme_blocks(records_by_name, timings))
     drawings = figures(records_by_name) | speed_figures(root / "results")
+    drawings |= sprint_figures(records_by_name, root / "results")
     return (records_by_name, trials_by_name), readme, rendered, drawings
 
 
@@ -80,8 +83,8 @@ def load_evidence(results: Path = RESULTS) -> tuple[Records, Records]:
 
     Raises InputError unless every experiment has the seeds that comparisons need; published steps may have none yet.
     """
-    tests = {0: GROUPS["published"], sentences.COMMON_SEEDS: COMPARED}
-    trials = {1: GROUPS["published-choices"], 2: GROUPS["choices"]}
+    tests = {0: GROUPS["published"], sentences.COMMON_SEEDS: COMPARED, 3: SPRINTS}
+    trials = {1: GROUPS["published-choices"], 2: GROUPS["choices"], 6: GROUPS["sprint-choices"]}
     return _load(results, "test", tests), _load(results, "validation", trials)
 
 
@@ -106,13 +109,13 @@ def _of(experiments, records_by_name):
 
 def readme_blocks(records_by_name: Records, timings: dict[str, str]) -> dict[str, str]:
     """Return the README's generated blocks: name of the marker -> Markdown; timings are speed_statements()."""
-    ratios, to_accuracy = (timings[name].rpartition("\n\n")[2] for name in ("throughput", "accuracy"))  # below tables
+    equal_work, sprints = (timings[name].rpartition("\n\n")[2].splitlines() for name in ("throughput", "sprint"))
     return {
         "series": markdown(tables.summary(_of(SERIES.values(), records_by_name))),
         **{name: sentences.log(name, records_by_name) for name in SERIES},
         "ladder": _ladder(records_by_name, "parameters", "McNemar p"),
         "lead": _lead(records_by_name),
-        "speed": "\n".join([*ratios.splitlines()[:3], f"- {to_accuracy}"]),  # the ratios alone
+        "speed": "\n".join([*sprints, *equal_work[:2]]),  # the ratios below the tables
         "use": timings["use"],
     }
 
@@ -154,6 +157,14 @@ def speed_statements(results: Path = RESULTS) -> dict[str, str]:
     return {name: module.text(timing.load(name, results / "bench")) for name, module in TIMINGS.items()}
 
 
+def sprint_statements(records_by_name: Records, trials_by_name: Records, results: Path = RESULTS) -> dict[str, str]:
+    """Return what the Sprint notebook says of records and timings: name -> Markdown."""
+    return {
+        "sprint": sprint.text(timing.load("sprint", results / "bench"), records_by_name),
+        "sprint-choices": markdown(tables.choices(SPRINT_CHOICES, trials_by_name)),
+    }
+
+
 Drawings = dict[str, tuple[Callable[[], Figure], str]]  # file name -> (function that draws it, hash of its numbers)
 
 
@@ -178,6 +189,13 @@ def speed_figures(results: Path = RESULTS) -> Drawings:
     return _with_source(
         {f"speed-{name}.png": partial(it.figure, timing.load(name, results / "bench")) for name, it in drawn.items()}
     )
+
+
+def sprint_figures(records_by_name: Records, results: Path = RESULTS) -> Drawings:
+    """Return the figure of seconds and accuracies, drawn from records and the timings below results."""
+    records_by_name = {experiment.name: records_by_name[experiment.name] for experiment in sprint.WAYS.values()}
+    measured = timing.load("sprint", results / "bench")
+    return _with_source({"sprint.png": partial(sprint.figure, measured, records_by_name)})
 
 
 def _with_source(draw_by_name):
@@ -205,6 +223,7 @@ def _check_notebooks(root, records_by_name, trials_by_name):
         "Evidence": statements(records_by_name, trials_by_name),
         "Published": published_statements(records_by_name, trials_by_name),
         "Speed": speed_statements(root / "results"),
+        "Sprint": sprint_statements(records_by_name, trials_by_name, root / "results"),
     }
     for notebook, due in statements_by_notebook.items():
         shown = notebooks.statements(root / "notebooks" / f"{notebook}.ipynb")

@@ -5,6 +5,7 @@ from src.experiments import MODEL4, SERIES, Experiment
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.published import PUBLISHED_CHOICES, STEPS
 from src.studies.rates import BY_AUGMENTATION, BY_RATE
+from src.studies.sprint import SPRINT_CHOICES, SPRINTS
 from src.studies.trials import CHOICES
 
 
@@ -21,6 +22,8 @@ GROUPS = {
     "rates": [*BY_RATE, *BY_AUGMENTATION],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
+    "sprint": SPRINTS,
+    "sprint-choices": _compared(SPRINT_CHOICES),
 }
 EXPERIMENTS = {experiment.name: experiment for group in GROUPS.values() for experiment in group}
 
