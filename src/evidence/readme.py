@@ -83,7 +83,7 @@ def load_evidence(results: Path = RESULTS) -> tuple[Records, Records]:
 
     Raises InputError unless every experiment has the seeds that comparisons need; published steps may have none yet.
     """
-    tests = {0: GROUPS["published"], sentences.COMMON_SEEDS: COMPARED, 3: SPRINTS}
+    tests = {0: GROUPS["published"], sentences.COMMON_SEEDS: COMPARED, 20: SPRINTS}
     trials = {1: GROUPS["published-choices"], 2: GROUPS["choices"], 6: GROUPS["sprint-choices"]}
     return _load(results, "test", tests), _load(results, "validation", trials)
 
