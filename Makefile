@@ -6,7 +6,7 @@ EXECUTE := $(BIN)/python -m src execute
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report page notebooks bench bench-accuracy bench-growth bench-use lab lint colab clean
+.PHONY: help run $(MODELS) test report page notebooks bench bench-use lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ test: $(VENV)/installed lint  ## check style and run the test suite
 report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
 	$(BIN)/python -m src weights
 	$(BIN)/python -m src report
-	$(EXECUTE) notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb
+	$(EXECUTE) notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb notebooks/Sprint.ipynb
 	$(BIN)/python -m src page
 
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
@@ -42,14 +42,8 @@ page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answer
 notebooks: $(VENV)/installed  ## train the models in the committed notebooks again (maintainers)
 	$(EXECUTE) $(MODELS:%=notebooks/%.ipynb)
 
-bench: $(VENV)/installed  ## time our loop beside the usual one (5 minutes, on an idle machine)
+bench: $(VENV)/installed  ## time our loop and the sprint beside the usual loop (8 minutes, on an idle machine)
 	$(BIN)/python -m src bench
-
-bench-accuracy: $(VENV)/installed  ## time both until they reach 99.0 to 99.4 % (40 minutes)
-	$(BIN)/python -m src bench accuracy
-
-bench-growth: $(VENV)/installed  ## time against images, width, seeds and jobs
-	$(BIN)/python -m src bench growth
 
 bench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
 	$(BIN)/python -m src bench use

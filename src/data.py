@@ -47,7 +47,7 @@ def load(split: str) -> Digits:
     """
     if split not in SPLITS:
         raise InputError(f"unknown split '{split}'; choose one of {', '.join(SPLITS)}.")
-    train, test = _read(root())
+    train, test = read(root())
     if split in ("train", "test"):
         return train if split == "train" else test
     if split in ("fit", "validation"):
@@ -73,8 +73,8 @@ def root() -> Path:
 
 
 @functools.cache
-def _read(folder):
-    """Return the verified training and test Digits below a folder."""
+def read(folder: Path) -> tuple[Digits, Digits]:
+    """Return the verified training and test Digits below a folder, from the disk the first time."""
     raw = download.fetch(folder)
     pairs = [(download.TRAIN_IMAGES, download.TRAIN_LABELS), (download.TEST_IMAGES, download.TEST_LABELS)]
     return tuple(

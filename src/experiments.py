@@ -123,6 +123,7 @@ class Experiment(Checked):
     dropout_after: str = one_of("hidden", "3x3", default="hidden")  # convolutions that either dropout follows
     augmentation: Augmentation | None = None
     keep_best: bool = False  # hold out a twelfth of the training images; end with the epoch best on them
+    label_smoothing: float = within(0, 0.9, default=0.0)  # share of the target spread over all digits
     ghost_batches: int = within(1, 16, default=1)  # parts of a batch, each normalized by itself: speed/ghost.py
 
     def __post_init__(self):
@@ -141,7 +142,7 @@ MODEL1 = Experiment(
     name="Model1",
     target=(Condition("train accuracy", ">=", 99.5), Condition("generalization gap", ">", 0.2)),
     layer_line="8 10 P 12 14 16 15 4x10",
-    schedule=Constant(0.01),
+    schedule=Constant(0.001),
     epochs=15,
     batch_normalization="hidden",
 )

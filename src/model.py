@@ -6,6 +6,7 @@ A layer line is a sequence of words separated by blanks, read from the image to 
     16p     the same, zero-padded so that the map keeps its size
     t12     1x1 convolution (transition) to 12 channels
     7x10    7x7 convolution to 10 channels
+    5x16s2  5x5 convolution to 16 channels, stride 2
     P       2x2 max pooling, stride 2
     G       global average pooling to 1x1
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 IMAGE_SIZE = 28
 CLASSES = 10
 MOST_CHANNELS = 4096
-CONVOLUTION = re.compile(r"(?:(?P<kernel>[1-9]\d*)x|(?P<transition>t))?(?P<channels>[1-9]\d*)(?P<padded>p?)")
+CONVOLUTION = re.compile(
+    r"(?:(?P<kernel>[1-9]\d*)x|(?P<transition>t))?(?P<channels>[1-9]\d*)(?P<padded>p?)(?:s(?P<stride>[2-9]))?"
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def layers(layer_line: str) -> list[Layer]:
         elif match := CONVOLUTION.fullmatch(word):
             kind, channels = "convolution", int(match["channels"])
             kernel = 1 if match["transition"] else int(match["kernel"] or 3)
+            stride = int(match["stride"] or 1)
             if channels > MOST_CHANNELS:
                 raise InputError(f"{here}: channels must be from 1 to {MOST_CHANNELS:,}.")
             if match["padded"]:
@@ -77,7 +81,7 @@ def layers(layer_line: str) -> list[Layer]:
                     raise InputError(f"{here}: an even kernel cannot keep the map size; drop the p.")
                 padding = kernel // 2
         else:
-            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12 or 7x10, or P, or G.")
+            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12, 7x10 or 5x16s2, or P, or G.")
         if kernel > size + 2 * padding:
             raise InputError(f"{here}: the {kernel}x{kernel} kernel does not fit the {size}x{size} map it is given.")
         size = (size + 2 * padding - kernel) // stride + 1
@@ -128,7 +132,8 @@ def block(layer: Layer, experiment: "Experiment", is_classifier: bool) -> nn.Mod
     normalized = concerned[experiment.batch_normalization]
     bias = {"all": True, "none": False, "unless normalized": not normalized}[experiment.bias]
 
-    modules = [nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, padding=layer.padding, bias=bias)]
+    geometry = dict(kernel_size=layer.kernel, stride=layer.stride, padding=layer.padding)
+    modules = [nn.Conv2d(layer.in_channels, layer.channels, **geometry, bias=bias)]
     if normalized:
         modules.append(nn.BatchNorm2d(layer.channels))
     if not is_classifier:

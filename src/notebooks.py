@@ -14,7 +14,7 @@ from src import ROOT, InputError
 from src.experiments import SERIES, Experiment, changes
 from src.model import build, count_parameters, layers
 from src.runs import files
-from src.studies.names import with_epochs
+from src.studies.names import check_name, with_epochs
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
 
@@ -59,13 +59,15 @@ def target_and_changes(experiment: Experiment, model: str) -> str:
     """Return the target of the experiment that a model's notebook trains, and what changed before it came to that.
 
     A model of the series is a change to the one before it; any other experiment is taken as a change to the model.
+    Raises InputError for a changed experiment that has no name of its own: sooner than its training would.
     """
+    check_name(experiment)
     lines = ["Target:", *(f"  {condition}" for condition in experiment.target or ["none"])]
     before = SERIES[model]
     if experiment == with_epochs(before, experiment.epochs):  # the model itself, perhaps shortened
         before = {after: before for before, after in pairwise(SERIES.values())}.get(before)
     if before:
-        changed = changes(before, experiment) or ["nothing"]
+        changed = changes(before, experiment) or ["nothing (a network of your own is not listed here)"]
         lines += ["", f"{experiment.name}, changed from {before.name}:", *(f"  {change}" for change in changed)]
     return "\n".join(lines)
 

@@ -25,14 +25,15 @@ class Epoch:
     """One line of a history. Losses are mean cross-entropies in nats, accuracies fractions of 1.
 
     The training figures are taken while learning, on the images as the network saw them: augmented and with
-    dropout. The test figures are taken after the epoch, without either, on the split that the run evaluates on.
+    dropout. The test figures are taken after the epoch, without either, on the split that the run evaluates on;
+    they are None where fit() is given no test digits.
     """
 
     epoch: int  # counted from 1
     train_loss: float
     train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
     learning_rate: float  # of the last step
     seconds: float  # training and evaluation, by the clock
     cpu_seconds: float  # the same, by all threads of the process
@@ -43,7 +44,7 @@ def fit(
     network: nn.Module,
     experiment: Experiment,
     train_digits: Digits,
-    test_digits: Digits,
+    test_digits: Digits | None = None,
     held_out: Digits | None = None,
     optimizer: torch.optim.Optimizer | None = None,
     history: Sequence[Epoch] = (),
@@ -51,6 +52,7 @@ def fit(
     """Train a network and yield an Epoch after each pass over the training digits.
 
     network: any module that takes (N, 1, 28, 28) floats and gives (N, 10) logits, on the device of the digits.
+    test_digits: what it is evaluated on after each epoch, if anything.
     optimizer, history: those of a training to resume; by default a new one starts.
     Raises InputError when the loss is no longer finite.
     """
@@ -71,7 +73,7 @@ def fit(
                 images = augment(images, experiment.augmentation)
 
             logits = network(normalize(images))
-            loss = F.cross_entropy(logits, labels)
+            loss = F.cross_entropy(logits, labels, label_smoothing=experiment.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
             for group in optimizer.param_groups:
@@ -87,8 +89,9 @@ def fit(
                 "try a smaller learning rate, a longer warm-up or batch normalization."
             )
         train_figures = loss_sum.item() / len(train_digits), correct.item() / len(train_digits)
-        test_figures = evaluate(predict(network, test_digits.images), test_digits.labels)
-        held_out_accuracy = None
+        test_figures, held_out_accuracy = (None, None), None
+        if test_digits is not None:
+            test_figures = evaluate(predict(network, test_digits.images), test_digits.labels)
         if held_out is not None:
             _, held_out_accuracy = evaluate(predict(network, held_out.images), held_out.labels)
         rate = optimizer.param_groups[0]["lr"]

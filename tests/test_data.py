@@ -28,9 +28,9 @@ def raw(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SOURCES", {"a copy": copy})
     raw = tmp_path / "MNIST" / "raw"
     shutil.copytree(real, raw)
-    data._read.cache_clear()
+    data.read.cache_clear()
     yield raw
-    data._read.cache_clear()
+    data.read.cache_clear()
 
 
 def test_the_digits_are_mnist():

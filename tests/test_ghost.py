@@ -89,8 +89,8 @@ def test_the_parameters_are_those_of_the_network_and_are_learned_together(digits
         assert all(torch.equal(a, b) for a, b in zip(copy.parameters(), network.parameters(), strict=True))
 
 
-def test_no_thread_remains(digits):
+def test_networks_share_their_threads(digits):
+    gradients(GhostBatches(build(MODEL4), 4), *digits)
     before = threading.active_count()
-    ghost = GhostBatches(build(MODEL4), 4)
-    gradients(ghost, *digits)
+    gradients(GhostBatches(build(MODEL4), 4), *digits)
     assert threading.active_count() == before

@@ -91,7 +91,9 @@ def test_small_models_have_fewer_than_8000_parameters(name):
     assert count_parameters(build(SERIES[name])) < 8_000
 
 
-@pytest.mark.parametrize("layer_line", ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10"])
+@pytest.mark.parametrize(
+    "layer_line", ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10", "5x4s2 8ps3 4x10"]
+)
 def test_layer_geometry_is_that_of_the_built_network(layer_line):
     maps = torch.zeros(1, 1, 28, 28)
     network = build(replace(PLAIN, layer_line=layer_line))
@@ -100,12 +102,15 @@ def test_layer_geometry_is_that_of_the_built_network(layer_line):
         assert maps.shape == (1, layer.channels, layer.size, layer.size)
 
 
-@pytest.mark.parametrize("layer_line", ["8", "8 12", "8 P", "8 12 P 16 16", "7x4 P t3 5x2", "8 P 8 P 8", "8 8 G"])
+@pytest.mark.parametrize(
+    "layer_line",
+    ["8", "8 12", "8 P", "8 12 P 16 16", "7x4 P t3 5x2", "8 P 8 P 8", "8 8 G", "5x4s2 3 P 3", "t2s3 2x3s2 2"],
+)
 def test_receptive_field_is_where_the_gradient_is_not_zero(layer_line):
     modules = []
     for layer in layers(layer_line):
         if layer.kind == "convolution":
-            convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel)
+            convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, layer.stride)
             nn.init.constant_(convolution.weight, 1.0)
             modules.append(convolution)
         else:  # averaging has the geometry of max pooling, and a gradient everywhere in its window
@@ -139,6 +144,7 @@ def test_the_classifier_has_neither_activation_nor_normalization_nor_dropout():
         ("8 0 G t10", ["word 2", "'0'"]),
         ("8 P P P P 16 G t10", ["word 6", "'16'", "3x3", "1x1"]),
         ("8 2x8p G t10", ["word 2", "even"]),
+        ("8s1 G t10", ["word 1", "'8s1'", "5x16s2"]),
         ("8 16 G", ["10 logits"]),
         ("8 16 P t10", ["10 logits"]),
         ("8 99999999999 G t10", ["word 2", "channels must be from 1 to 4,096"]),

@@ -35,7 +35,7 @@ from src.studies.names import with_epochs
 from src.training import fit, learning_rate
 
 NAMES = ["Model1", "Model2", "Model3", "Model4"]
-ALL = [*NAMES, "Evidence", "Published", "Speed"]
+ALL = [*NAMES, "Evidence", "Published", "Speed", "Sprint"]
 FEW_DIGITS = """
 whole = load
 
@@ -165,12 +165,17 @@ def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_targe
         (MODEL4, "Model4, changed from Model3:\n  layer line: 8 12"),
         (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  layer line: 8 12"),
         (replace(MODEL4, name="mine", epochs=5), "mine, changed from Model4:\n  epochs: 15 → 5"),
-        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing"),
+        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing (a network of your own"),
     ],
     ids=["of the series", "shortened", "changed", "renamed"],
 )
 def test_what_changed_is_said_of_the_experiment_that_is_trained(experiment, words):
     assert words in target_and_changes(experiment, "Model4")
+
+
+def test_a_change_without_a_name_of_its_own_is_refused_before_anything_is_said_of_it():
+    with pytest.raises(InputError, match="give it a name of its own"):
+        target_and_changes(replace(MODEL4, layer_line="8 16 P 16 16 16 G t10"), "Model4")
 
 
 def test_the_first_model_changed_nothing_and_has_its_target():
@@ -198,7 +203,7 @@ def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs_ther
     del notebook.cells[training:]  # from here on it is like the others
     nbformat.write(notebook, path)
     assert_executed(execute(path), path)
-    assert (alone / "mnist-series" / "images" / "Model1-digits.png").exists()
+    assert (alone / "mnist-series" / "images" / "Model1-1-epoch-digits.png").exists()
 
 
 def with_repo(address):

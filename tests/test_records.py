@@ -59,6 +59,7 @@ OTHER_VALUES = dict(
     dropout_after="3x3",
     augmentation=Augmentation(rotation=10, translation=2, scale=0.1, until=0.9),
     keep_best=True,
+    label_smoothing=0.1,
     ghost_batches=2,
 )
 

@@ -55,7 +55,7 @@ def compare(
 
     records_by_name = {against: before, experiment.name: after}
     name = f"{experiment.name}-against-{against}.png"
-    print(text(summary(records_by_name)), end="\n\n")
+    print(f"\n{text(summary(records_by_name))}\n")
     _print(verdict(before, after))
     print(f"\nThe picture is kept as images/{name}.")
     return figures.save(figures.series(records_by_name, f"Is {experiment.name} better than {against}?"), name)
@@ -78,7 +78,7 @@ def verdict(before: Sequence[Record], after: Sequence[Record]) -> str:
 
     epochs = [len(records[0].history) for records in (after, before)]
     if epochs[0] != epochs[1]:
-        sentences.append(f"The number of epochs differs too: {epochs[0]} against {epochs[1]}.")
+        sentences.append(f"The number of epochs differs too ({epochs[0]} against {epochs[1]}): it may be the cause.")
     if lacking := [record for record in after if record not in shared]:
         sentences.append(f"{other} lacks {seed_range(lacking)} of the seeds: they count in the table only.")
     return " ".join(sentences)

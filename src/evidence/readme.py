@@ -19,12 +19,13 @@ from src.evidence.tables import Records, markdown
 from src.experiments import MODEL3, MODEL4, SERIES
 from src.runs import files
 from src.runs.records import RESULTS, load_all
-from src.speed import timing
+from src.speed import sprint, timing
 from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
 from src.studies.rates import BY_RATE
+from src.studies.sprint import SPRINT_CHOICES, SPRINTS
 from src.studies.trials import CHOICES
 
 COMPARED = [*LADDER, *GROUPS["leave-one-out"]]
@@ -76,12 +77,14 @@ def _render(root):
     """Return the Evidence below root/results, README.md as it is and as it should be, and the figures due."""
     evidence = load_evidence(root / "results")
     timings = speed_statements(root / "results")
+    timings |= sprint_statements(evidence, root / "results")
     try:
         readme = (root / "README.md").read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {root / 'README.md'} ({error}); check it out again.") from error
     rendered = _filled(readme, readme_blocks(evidence, timings))
     drawings = figures(evidence) | speed_figures(root / "results")
+    drawings |= sprint_figures(evidence, root / "results")
     return evidence, readme, rendered, drawings
 
 
@@ -90,13 +93,14 @@ def load_evidence(results: Path = RESULTS) -> Evidence:
 
     Raises InputError unless every experiment has the seeds that comparisons need; published steps may have none yet.
     """
-    tests = _load(results, "test", (GROUPS["published"], []), (COMPARED, range(10)))
+    tests = _load(results, "test", (GROUPS["published"], []), (COMPARED, range(10)), (SPRINTS, range(20)))
     trials = _load(
         results,
         "validation",
         (GROUPS["published-choices"], [0]),
         (GROUPS["choices"], range(2)),
         (GROUPS["rates"], range(3)),
+        (GROUPS["sprint-choices"], range(6)),
     )
     resplits = [_load(results, f"resplit-{k}", (GROUPS["resplits"], [k])) for k in range(10)]
     return Evidence(tests, trials, {name: [by_name[name][0] for by_name in resplits] for name in resplits[0]})
@@ -122,14 +126,14 @@ def _of(experiments, records_by_name):
 
 def readme_blocks(evidence: Evidence, timings: dict[str, str]) -> dict[str, str]:
     """Return the README's generated blocks: name of the marker -> Markdown; timings are speed_statements()."""
-    ratios, to_accuracy = (timings[name].rpartition("\n\n")[2] for name in ("throughput", "accuracy"))  # below tables
+    equal_work, sprints = (timings[name].rpartition("\n\n")[2].splitlines() for name in ("throughput", "sprint"))
     summary = tables.summary(_of(SERIES.values(), evidence.tests))
     return {
         "series": markdown(tables.with_resplits(summary, evidence.resplits)),
         **{name: sentences.log(name, evidence.tests, evidence.resplits) for name in SERIES},
         "ladder": _ladder(evidence, "parameters", "McNemar p"),
         "lead": _lead(evidence),
-        "speed": "\n".join([*ratios.splitlines()[:3], f"- {to_accuracy}"]),  # the ratios alone
+        "speed": "\n".join([*sprints, *equal_work[:2]]),  # the ratios below the tables
         "use": timings["use"],
     }
 
@@ -173,6 +177,14 @@ def speed_statements(results: Path = RESULTS) -> dict[str, str]:
     return {name: module.text(timing.load(name, results / "bench")) for name, module in TIMINGS.items()}
 
 
+def sprint_statements(evidence: Evidence, results: Path = RESULTS) -> dict[str, str]:
+    """Return what the Sprint notebook says of records and timings: name -> Markdown."""
+    return {
+        "sprint": sprint.text(timing.load("sprint", results / "bench"), evidence.tests),
+        "sprint-choices": markdown(tables.choices(SPRINT_CHOICES, evidence.trials)),
+    }
+
+
 Drawings = dict[str, tuple[Callable[[], Figure], str]]  # file name -> (function that draws it, hash of its numbers)
 
 
@@ -205,6 +217,12 @@ def speed_figures(results: Path = RESULTS) -> Drawings:
     )
 
 
+def sprint_figures(evidence: Evidence, results: Path = RESULTS) -> Drawings:
+    """Return the figure of seconds and accuracies, drawn from records and the timings below results."""
+    measured = timing.load("sprint", results / "bench")
+    return _with_source({"sprint.png": partial(sprint.figure, measured, _of(sprint.WAYS.values(), evidence.tests))})
+
+
 def _with_source(draw_by_name):
     """Put a hash of what each function draws, its arguments, beside it."""
     return {
@@ -230,6 +248,7 @@ def _check_notebooks(root, evidence):
         "Evidence": statements(evidence),
         "Published": published_statements(evidence),
         "Speed": speed_statements(root / "results"),
+        "Sprint": sprint_statements(evidence, root / "results"),
     }
     for notebook, due in statements_by_notebook.items():
         shown = notebooks.statements(root / "notebooks" / f"{notebook}.ipynb")

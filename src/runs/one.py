@@ -142,21 +142,21 @@ def check_run(seed: int, split: str, device: str) -> None:
 
 
 @contextlib.contextmanager
-def reproducible() -> Iterator[None]:
-    """Compute so that the same seed gives the same bits.
+def reproducible(threads: int = 1) -> Iterator[None]:
+    """Compute so that the same seed and the same number of threads give the same bits.
 
-    On the CPU with one thread (for each ghost batch): sums come out alike however many cores there are, and two
-    runs on two cores, a thread each, are done sooner than one after the other with two. On CUDA with
+    On the CPU with one thread (for each ghost batch) by default: sums come out alike however many cores there are,
+    and two runs on two cores, a thread each, are done sooner than one after the other with two. On CUDA with
     the convolution algorithms that do not depend on timing.
     """
-    threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
-    torch.set_num_threads(1)
+    before, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
+    torch.set_num_threads(threads)
     torch.backends.cudnn.deterministic = True
     keep_freed_memory()
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
         torch.backends.cudnn.deterministic = deterministic
 
 

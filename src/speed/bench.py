@@ -1,5 +1,5 @@
-"""Everything that is timed, by name; a module has measure() -> JSON values, text(measured), mostly figure(measured)."""
+"""What the Speed notebook shows, by name; a module has measure() -> JSON values, text(measured), perhaps figure()."""
 
-from src.speed import accuracy, growth, inference, throughput
+from src.speed import inference, throughput
 
-TIMINGS = {"throughput": throughput, "accuracy": accuracy, "growth": growth, "use": inference}
+TIMINGS = {"throughput": throughput, "use": inference}

@@ -1,6 +1,7 @@
 """Ghost batch normalization: parts of a batch side by side in threads, each normalized by itself (arXiv:1705.08741)."""
 
 import copy
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -55,10 +56,14 @@ class _SideBySide(torch.autograd.Function):
 
 def _in_threads(function, networks, *arguments):
     """Return what the function returns for each network and its arguments, as list(map()) does."""
+    return list(_pool(len(networks), torch.get_num_threads()).map(function, networks, *arguments))
+
+
+@functools.cache
+def _pool(size, threads):
+    """Return a pool of threads, kept because what a convolution prepares for its next call belongs to its thread."""
     # A new thread learns torch's number of threads with most operations, but not with a convolution.
-    settings = dict(initializer=torch.set_num_threads, initargs=[torch.get_num_threads()])
-    with ThreadPoolExecutor(len(networks), **settings) as pool:
-        return list(pool.map(function, networks, *arguments))
+    return ThreadPoolExecutor(size, initializer=torch.set_num_threads, initargs=[threads])
 
 
 def _sharing_parameters(network):

@@ -79,10 +79,14 @@ def text(measured: dict) -> str:
             "bytes of its weights": f"{costs['bytes']:,}",
             "multiply-adds": f"{costs['multiply_adds']:,}",
         }
-        | {way: f"{microseconds:.1f} µs" for way, microseconds in costs["microseconds"].items()}
+        | {_heading(way): f"{microseconds:.1f}" for way, microseconds in costs["microseconds"].items()}
         for name, costs in measured["networks"].items()
     ]
     return (
         f"{markdown(rows)}\n\n{measured['machine']}, of which one is used: multiply-adds and median time per image, "
-        "from its pixels to the logits, with batch normalization folded into the convolutions."
+        "alone or in batches of 1,000, from pixels to logits, with batch normalization folded into the convolutions."
     )
+
+
+def _heading(way):
+    return way.replace("one at a time", "µs alone").replace("in batches of 1,000", "µs in batches")

@@ -8,6 +8,7 @@ from src.experiments import SERIES, Experiment
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS
 from src.studies.rates import BY_RATE
+from src.studies.sprint import SPRINT_CHOICES, SPRINTS
 from src.studies.trials import CHOICES
 
 
@@ -25,6 +26,8 @@ GROUPS = {
     "resplits": [*SERIES.values(), *LAST_STEPS],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
+    "sprint": SPRINTS,
+    "sprint-choices": _compared(SPRINT_CHOICES),
 }
 EXPERIMENTS = {experiment.name: experiment for group in GROUPS.values() for experiment in group}
 

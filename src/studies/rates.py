@@ -9,11 +9,9 @@ RATES = (0.001, 0.003, 0.01, 0.02, 0.03)
 
 
 def at_rate(experiment: Experiment, rate: float) -> Experiment:
-    """Return an experiment with another learning rate, the peak if it has a one-cycle schedule, and a name for it."""
+    """Return an experiment with a learning rate, the peak if it has a one-cycle schedule, under a name that says it."""
     one_cycle = isinstance(experiment.schedule, OneCycle)
     schedule = replace(experiment.schedule, peak=rate) if one_cycle else Constant(rate)
-    if schedule == experiment.schedule:
-        return experiment
     return replace(experiment, name=f"{experiment.name}-rate-{rate:g}", target=(), schedule=schedule)
 
 

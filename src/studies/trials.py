@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from src.augment import Augmentation
 from src.experiments import MODEL2, MODEL3, MODEL4
+from src.studies.rates import BY_RATE
 
 STRONG = Augmentation(10, 2, 0.1)
 
@@ -13,8 +14,10 @@ FIVE_EPOCHS = replace(MODEL4_SHORT, name="Model4-short-5-epochs", epochs=5)
 
 # Each list holds changes to the experiment before it.
 CHOICES = {
-    MODEL3: [replace(MODEL3, name="Model3-dropout", target=(), channel_dropout=MODEL2.channel_dropout)],
-    MODEL4: [
+    BY_RATE[MODEL3][MODEL3.schedule.rate]: [
+        replace(MODEL3, name="Model3-dropout", target=(), channel_dropout=MODEL2.channel_dropout)
+    ],
+    BY_RATE[MODEL4][MODEL4.schedule.peak]: [
         replace(MODEL4, name="Model4-dropout", target=(), channel_dropout=MODEL2.channel_dropout),
         replace(MODEL4, name="Model4-no-augmentation", target=(), augmentation=None),
         replace(MODEL4, name="Model4-augmented-to-the-end", target=(), augmentation=Augmentation(7, 1.5, 0.07)),

@@ -28,7 +28,10 @@ def save(run: Run, path: str | Path) -> None:
     Raises InputError for a network that is not built from a layer line and if the file cannot be written.
     """
     if run.own_network:
-        raise InputError("a network of your own cannot be built from a layer line; keep it with torch.save instead.")
+        raise InputError(
+            "save() keeps networks that a layer line describes; keep the weights of your own with "
+            f"torch.save(run.network.state_dict(), 'runs/{run.experiment.name}.pt')."
+        )
     network = run.network.network if isinstance(run.network, GhostBatches) else run.network
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     about = dict(
