@@ -12,7 +12,7 @@ from src.runs.one import train
 from src.speed.together import Draws, _fit, side_by_side, train_together
 from src.studies.sprint import SPRINT
 
-TINY = replace(SPRINT, layer_line="5x4s2 P 6 G t10", epochs=2)
+TINY = replace(SPRINT, name="Tiny", layer_line="5x4s2 P 6 G t10", epochs=2)
 
 
 def test_networks_side_by_side_give_the_logits_of_each():
