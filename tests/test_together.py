@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from src import InputError, data
-from src.experiments import MODEL4, Plateau
+from src.experiments import MODEL4, SGD, Plateau
 from src.model import build
 from src.runs.one import train
 from src.speed.together import Draws, _fit, side_by_side, train_together
 from src.studies.sprint import SPRINT
 
-TINY = replace(SPRINT, layer_line="5x4s2 P 6 G t10", epochs=2)
+# SGD, because AdamW turns the rounding of a gradient near zero into a whole step.
+STEADY = replace(SPRINT, name="Steady", layer_line="5x4s2 P 6 G t10", epochs=2, optimizer=SGD())
 
 
 def test_networks_side_by_side_give_the_logits_of_each():
@@ -27,21 +28,21 @@ def test_runs_side_by_side_end_with_the_parameters_of_single_runs(few_digits):
     draws, networks = [], []
     for seed in (0, 7):
         torch.manual_seed(seed)
-        networks.append(build(TINY))
+        networks.append(build(STEADY))
         draws.append(Draws(torch.device("cpu")))
     together = side_by_side(networks)
-    _fit(together, TINY, data.load("train"), draws)
+    _fit(together, STEADY, data.load("train"), draws)
     for k, seed in enumerate((0, 7)):
-        single = train(TINY, seed, device="cpu", quiet=True).network
+        single = train(STEADY, seed, device="cpu", quiet=True).network
         for name, parameter in single.named_parameters():
             part = together.get_parameter(name).chunk(2)[k]
-            assert torch.allclose(part, parameter, atol=2e-3), name
+            assert torch.allclose(part, parameter, atol=1e-5), name
 
 
 def test_accuracies_side_by_side_are_those_of_single_runs(few_digits):
-    accuracies = train_together(TINY, seeds=[3, 4])
-    singles = [train(TINY, seed, device="cpu", quiet=True).history[-1].test_accuracy for seed in (3, 4)]
-    assert accuracies == pytest.approx(singles, abs=0.015)  # three of 200 images
+    accuracies = train_together(STEADY, seeds=[3, 4])
+    singles = [train(STEADY, seed, device="cpu", quiet=True).history[-1].test_accuracy for seed in (3, 4)]
+    assert accuracies == pytest.approx(singles, abs=0.006)  # one of 200 images
 
 
 @pytest.mark.parametrize("change", [dict(dropout=0.1), dict(keep_best=True), dict(schedule=Plateau(0.1, 2, 0.5))])
