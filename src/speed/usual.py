@@ -75,7 +75,7 @@ def evaluate(network: nn.Module, test_loader: DataLoader) -> float:
     return sum(correct) / len(test_loader.dataset)
 
 
-def train(experiment: Experiment, seed: int, epochs: int | None = None, workers: int = 0) -> tuple[list[float], float]:
+def train(experiment: Experiment, seed: int, epochs: int | None = None) -> tuple[list[float], float]:
     """Train an experiment that has the schedule StepDecay; return seconds and the test accuracy, a fraction.
 
     The seconds are those so far after each epoch and, last, after the evaluation.
@@ -90,7 +90,7 @@ def train(experiment: Experiment, seed: int, epochs: int | None = None, workers:
     for group in optimizer.param_groups:
         group["lr"] = experiment.schedule.rate
     scheduler = StepLR(optimizer, experiment.schedule.step_size, experiment.schedule.gamma)
-    train_loader, test_loader = (make_loader(experiment, split, workers=workers) for split in ("train", "test"))
+    train_loader, test_loader = (make_loader(experiment, split) for split in ("train", "test"))
     for _ in range(epochs or experiment.epochs):
         train_epoch(network, optimizer, train_loader)
         scheduler.step()
