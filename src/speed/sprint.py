@@ -115,7 +115,7 @@ def text(measured: dict, records_by_name: Records) -> str:
         f"{markdown(_rows(measured, records_by_name))}\n\n{measured['machine']}, {measured['threads']} threads; "
         f"{rounds} {'trainings' if rounds > 1 else 'training'} of each, from the digits on the disk to the accuracy, "
         f"imports not counted. Of trainings of more than {LONG} epochs {TIMED} are timed, and the others counted like "
-        f"the last. Accuracies are those of the recorded runs, which have one thread.\n\n"
+        f"the last. Accuracies are those of the recorded runs, which have one thread for each ghost batch.\n\n"
         + "\n".join(f"- {statement}" for statement in _statements(measured, records_by_name))
     )
 
