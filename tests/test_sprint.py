@@ -16,11 +16,11 @@ from src.studies.sprint import LADDER, SMALL_SPRINT, SPRINT
 
 
 def test_a_sprint_ends_with_the_network_of_an_ordinary_run(few_digits):
-    experiment = replace(SPRINT, epochs=2)
+    experiment = replace(SPRINT, name="Sprint-short", epochs=2)
     seconds, accuracy = sprint.sprint(experiment, seed=1, threads=1)
     run = train(experiment, seed=1, device="cpu", quiet=True)
     assert accuracy == run.history[-1].test_accuracy
-    assert len(seconds) == 3 and seconds == sorted(seconds)
+    assert len(seconds) == 4 and seconds == sorted(seconds)
 
 
 def test_a_sprint_is_evaluated_once(few_digits, monkeypatch):
@@ -47,8 +47,9 @@ def test_a_sprint_repeats_itself_with_the_same_number_of_threads(few_digits, thr
 
 
 def test_a_training_that_is_cut_short_is_counted_as_long_as_its_last_epoch():
-    assert sprint.whole([10, 18, 19], epochs=15) == 19 + 13 * 8
-    assert sprint.whole([10, 18, 19], epochs=2) == 19
+    assert sprint.whole([2, 10, 18, 19], epochs=15) == 19 + 13 * 8
+    assert sprint.whole([2, 10, 18, 19], epochs=2) == 19
+    assert sprint.whole([2, 10, 11], epochs=15) == 11 + 14 * 8
 
 
 def test_seconds_accuracies_and_threads_of_every_seed_are_printed_and_kept(few_digits, monkeypatch, tmp_path, capsys):
