@@ -8,11 +8,11 @@ from torch import nn
 
 from src import InputError
 from src.__main__ import main
-from src.experiments import MODEL4
+from src.experiments import MODEL4, changes
 from src.model import build, count_parameters
 from src.runs.one import train
 from src.speed import sprint, timing
-from src.studies.sprint import LADDER, SMALL_SPRINT, SPRINT
+from src.studies.sprint import B4, LADDER, SMALL_SPRINT, SPRINT
 
 
 def test_a_sprint_ends_with_the_network_of_an_ordinary_run(few_digits):
@@ -78,6 +78,12 @@ def test_the_small_sprint_has_the_network_of_model4():
     assert SMALL_SPRINT.layer_line == MODEL4.layer_line and count_parameters(build(SMALL_SPRINT)) == 7_870
 
 
+def test_every_rung_changes_one_that_stands_above_it():
+    rungs = [B4, *LADDER]
+    assert all(rungs.index(before) < rungs.index(rung) for rung, before in LADDER.items())
+    assert all(changes(before, rung) for rung, before in LADDER.items())
+
+
 def test_what_is_saved_says_how_much_sooner_each_goal_is_reached(records):
     measured = timing.load("sprint", timing.RESULTS / "bench")
     text = sprint.text(measured, records)
@@ -91,7 +97,7 @@ def test_a_goal_is_met_only_by_a_recipe_that_reaches_the_accuracy(records):
     seconds = {way: [1.0] for way in measured["seconds"]} | {"the usual loop": [1000.0]}
     fast = {**measured, "seconds": seconds}
     assert "1000x (met)" in sprint.text(fast, records)
-    worse = {experiment.name: records["Model1"] for experiment in LADDER}
+    worse = {experiment.name: records["Model1"] for experiment in sprint.WAYS.values()}
     assert sprint.text(fast, worse).count("x (missed)") == 2  # Model1 has more than 99.0 %
 
 

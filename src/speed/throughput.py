@@ -139,8 +139,8 @@ def _statements(measured):
     megabytes = measured["peak_memory"][OURS] / 1e6
     one, two = (_spread(_ratios(measured, way, usual_way)) for way in (our_way, OUR_PAIR))
     yield (
-        f"Equal work, {measured['experiment']}'s network: one run of ours is {one} times as fast as the usual loop, two "
-        f"at a time are {two} times."
+        f"Equal work, {measured['experiment']}'s network: one run of ours is {one} times as fast as the usual loop, "
+        f"two at a time are {two} times."
     )
     pairs = _ratios(measured, OUR_PAIR, USUAL_PAIR)
     yield f"Two runs of ours at a time are {_spread(pairs)} times as fast as two usual loops at a time."
