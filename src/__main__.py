@@ -34,10 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--epochs", type=int, help="instead of the experiment's own number")
     running.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     running.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
+    running.add_argument("--threads", type=int, default=1, help="of one run (default: 1, as in all committed records)")
     running.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
     splits = "test (default), validation for choosing a recipe, or resplit-0 to resplit-9 of all digits"
     running.add_argument("--split", default="test", help=splits)
-    running.add_argument("--results", type=Path, help="folder of the records (default: results/; runs/ with --epochs)")
+    running.add_argument("--results", type=Path, help="folder (default: results/; runs/ with --epochs or --threads)")
 
     answering = commands.add_parser("predict", help="say which digit a picture shows")
     answering.set_defaults(do=predict)
@@ -151,10 +152,12 @@ def run(options: Options) -> None:
     if options.epochs is not None and any(experiment.epochs != options.epochs for experiment in experiments):
         folder = RUNS  # no evidence: these are not the experiments as they are defined
         experiments = [with_epochs(experiment, options.epochs) for experiment in experiments]
+    if options.threads != 1:
+        folder = RUNS
     folder = options.results or folder
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
     try:
-        records = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask)
+        records = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask, options.threads)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"finished runs are in {folder}, unfinished ones keep their finished epochs") from None
     names = [experiment.name for experiment in experiments]

@@ -124,6 +124,8 @@ class Experiment(Checked):
     augmentation: Augmentation | None = None
     keep_best: bool = False  # hold out a twelfth of the training images; end with the epoch best on them
     label_smoothing: float = within(0, 0.9, default=0.0)  # share of the target spread over all digits
+    hardest: float = within(0.001, 1, default=1.0)  # share of the first epoch's images that later epochs show
+    bfloat16: bool = False  # compute in 16 bits, parameters in 32: speed/bfloat16.py
     ghost_batches: int = within(1, 16, default=1)  # parts of a batch, each normalized by itself: speed/ghost.py
 
     def __post_init__(self):

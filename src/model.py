@@ -7,6 +7,7 @@ A layer line is a sequence of words separated by blanks, read from the image to 
     t12     1x1 convolution (transition) to 12 channels
     7x10    7x7 convolution to 10 channels
     5x16s2  5x5 convolution to 16 channels, stride 2
+    C24     crop: only the central 24x24 pixels are kept
     P       2x2 max pooling, stride 2
     G       global average pooling to 1x1
 
@@ -18,8 +19,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from src import InputError
@@ -33,6 +32,7 @@ MOST_CHANNELS = 4096
 CONVOLUTION = re.compile(
     r"(?:(?P<kernel>[1-9]\d*)x|(?P<transition>t))?(?P<channels>[1-9]\d*)(?P<padded>p?)(?:s(?P<stride>[2-9]))?"
 )
+CROP = re.compile(r"C(?P<size>[1-9]\d*)")
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Layer:
     """One word of a layer line with its geometry: maps are square, sizes in pixels."""
 
     word: str
-    kind: str  # "convolution", "max pooling" or "global average pooling"
+    kind: str  # "convolution", "max pooling", "global average pooling" or "crop"
     kernel: int
     stride: int
-    padding: int
+    padding: int  # on each side; negative for a crop
     in_channels: int
     channels: int
     size: int  # height and width of the output map
@@ -70,6 +70,11 @@ def layers(layer_line: str) -> list[Layer]:
             kind, kernel, stride = "max pooling", 2, 2
         elif word == "G":
             kind, kernel = "global average pooling", size
+        elif match := CROP.fullmatch(word):
+            kind, kernel, border = "crop", 1, size - int(match["size"])
+            if border <= 0 or border % 2:
+                raise InputError(f"{here}: a crop of a {size}x{size} map must take an even number of pixels off it.")
+            padding = -border // 2
         elif match := CONVOLUTION.fullmatch(word):
             kind, channels = "convolution", int(match["channels"])
             kernel = 1 if match["transition"] else int(match["kernel"] or 3)
@@ -81,7 +86,7 @@ def layers(layer_line: str) -> list[Layer]:
                     raise InputError(f"{here}: an even kernel cannot keep the map size; drop the p.")
                 padding = kernel // 2
         else:
-            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12, 7x10 or 5x16s2, or P, or G.")
+            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12, 7x10 or 5x16s2, or P, G or C24.")
         if kernel > size + 2 * padding:
             raise InputError(f"{here}: the {kernel}x{kernel} kernel does not fit the {size}x{size} map it is given.")
         size = (size + 2 * padding - kernel) // stride + 1
@@ -126,6 +131,8 @@ def block(layer: Layer, experiment: "Experiment", is_classifier: bool) -> nn.Mod
         return nn.MaxPool2d(layer.kernel, layer.stride)
     if layer.kind == "global average pooling":
         return nn.AdaptiveAvgPool2d(1)
+    if layer.kind == "crop":
+        return nn.ZeroPad2d(layer.padding)
 
     concerned = {"none": False, "hidden": not is_classifier, "all": True}
     concerned["3x3"] = layer.kernel == 3 and not is_classifier
@@ -142,32 +149,8 @@ def block(layer: Layer, experiment: "Experiment", is_classifier: bool) -> nn.Mod
         if experiment.channel_dropout:
             modules.append(nn.Dropout2d(experiment.channel_dropout))
         if experiment.dropout:
-            modules.append(FastDropout(experiment.dropout))
+            modules.append(nn.Dropout(experiment.dropout))
     return nn.Sequential(*modules)
-
-
-class FastDropout(nn.Module):
-    """Do what nn.Dropout does (arXiv:1207.0580) at a third of its cost on a CPU, which is mostly random numbers.
-
-    One draw of 64 bits serves four activations, so the probability is rounded to 16 bits.
-    """
-
-    def __init__(self, probability: float):
-        super().__init__()
-        self.probability = probability
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Take and return (N, C, H, W) float, dense in memory in any layout."""
-        if not self.training:
-            return maps
-        if maps.device.type != "cpu":
-            return F.dropout(maps, self.probability)
-        draws = torch.empty(-(-maps.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        bits = draws.view(torch.int16)[: maps.numel()].as_strided(maps.shape, maps.stride())
-        # A mask of 0 and 1 without a comparison, whose bools are slow to make and slow to turn into floats.
-        least = max(1, round(self.probability * 2**16)) - 2**15
-        kept = bits.clamp(least - 1, least).sub_(least - 1)
-        return maps * kept.to(maps.dtype).mul_(1 / (1 - self.probability))
 
 
 def count_parameters(module: nn.Module) -> int:

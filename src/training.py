@@ -6,7 +6,7 @@ What surrounds a run (resume, keeping the best epoch, progress, records) acts be
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,8 @@ class Epoch:
     seconds: float  # training and evaluation, by the clock
     cpu_seconds: float  # the same, by all threads of the process
     held_out_accuracy: float | None = None  # on training images held out to choose the epoch that is kept
+    # Indices (K,) of the training images that later epochs show, where these are not all; records leave them out.
+    hardest: torch.Tensor | None = field(default=None, repr=False, compare=False)
 
 
 def fit(
@@ -57,17 +59,20 @@ def fit(
     Raises InputError when the loss is no longer finite.
     """
     optimizer = optimizer or make_optimizer(experiment, network)
-    history = list(history)
+    history, device = list(history), train_digits.labels.device
+    hardest = history[-1].hardest if history else None
     for epoch in range(len(history), experiment.epochs):
         start, cpu_start = time.perf_counter(), time.process_time()
         accuracies = [past.train_accuracy if held_out is None else past.held_out_accuracy for past in history]
-        order = torch.randperm(len(train_digits), device=train_digits.labels.device)
-        batches = order.split(experiment.batch_size)
+        shown = torch.arange(len(train_digits), device=device) if hardest is None else hardest.to(device)
+        order = shown[torch.randperm(len(shown), device=device)]
+        batches, kept = order.split(experiment.batch_size), []
+        before, after, whole = (passes(experiment, epochs) for epochs in (epoch, epoch + 1, experiment.epochs))
         # Sums stay on the device, so that a GPU need not wait for the host after each batch.
         loss_sum, correct = order.new_zeros((), dtype=torch.float32), order.new_zeros(())
         network.train()
         for i, batch in enumerate(batches):
-            done = (epoch + (i + 0.5) / len(batches)) / experiment.epochs
+            done = (before + (after - before) * (i + 0.5) / len(batches)) / whole
             images, labels = train_digits.images[batch].float(), train_digits.labels[batch]
             if experiment.augmentation and done < experiment.augmentation.until:
                 images = augment(images, experiment.augmentation)
@@ -82,13 +87,18 @@ def fit(
 
             loss_sum += loss.detach() * len(labels)
             correct += (logits.argmax(dim=1) == labels).sum()
+            if experiment.hardest < 1 and epoch == 0:  # later epochs show only the largest losses of each batch
+                losses = F.cross_entropy(logits.detach(), labels, reduction="none")
+                places = losses.topk(math.ceil(experiment.hardest * len(batch))).indices
+                kept.append(batch[places.sort().values])
 
         if not math.isfinite(loss_sum):
             raise InputError(
                 f"{experiment.name}: the loss is no longer finite in epoch {epoch + 1}; "
                 "try a smaller learning rate, a longer warm-up or batch normalization."
             )
-        train_figures = loss_sum.item() / len(train_digits), correct.item() / len(train_digits)
+        hardest = torch.cat(kept) if kept else hardest
+        train_figures = loss_sum.item() / len(order), correct.item() / len(order)
         test_figures, held_out_accuracy = (None, None), None
         if test_digits is not None:
             test_figures = evaluate(predict(network, test_digits.images), test_digits.labels)
@@ -96,8 +106,13 @@ def fit(
             _, held_out_accuracy = evaluate(predict(network, held_out.images), held_out.labels)
         rate = optimizer.param_groups[0]["lr"]
         seconds = time.perf_counter() - start, time.process_time() - cpu_start
-        history.append(Epoch(epoch + 1, *train_figures, *test_figures, rate, *seconds, held_out_accuracy))
+        history.append(Epoch(epoch + 1, *train_figures, *test_figures, rate, *seconds, held_out_accuracy, hardest))
         yield history[-1]
+
+
+def passes(experiment: Experiment, epochs: int) -> float:
+    """Return how often so many epochs of an experiment show as many images as there are in the training set."""
+    return min(epochs, 1) + max(epochs - 1, 0) * experiment.hardest
 
 
 def learning_rate(

@@ -76,6 +76,7 @@ def test_seeds_are_read_as_numbers_and_ranges(text, seeds):
         (["run", "Model9"], "no experiment 'Model9'; choose from Model1"),
         (["run", "Model1", "--device", "tpu"], "no device 'tpu'"),
         (["run", "Model1", "--epochs", "0"], "Experiment.epochs must be a whole number from 1 to 1,000, not 0"),
+        (["run", "Model1", "--threads", "0"], "threads must be a whole number from 1 to 256, not 0"),
         (["run", "Model1", "--seeds", "one"], "'one' is not a whole number"),
         (["run", "Model1", "--seeds", "1.5"], "'1.5' is not a whole number"),
         (["run", "Model1", "--seeds", "4-0"], "runs backwards"),

@@ -39,7 +39,7 @@ def trained(monkeypatch):
 
     def noted(experiment, seed, *arguments):
         names.append((experiment.name, seed))
-        return one.train(experiment, seed, *arguments[:-1], quiet=True)
+        return one.train(experiment, seed, *arguments[:-2], quiet=True)  # neither its quiet nor its threads
 
     monkeypatch.setattr(many, "train", noted)
     return names

@@ -83,6 +83,8 @@ def test_a_value_out_of_its_range_is_refused(make, words):
         ("dropout_after", "all", "must be one of 'hidden', '3x3', not 'all'"),
         ("augmentation", "strong", "must be of type Augmentation | None, not 'strong'"),
         ("keep_best", "yes", "must be of type bool"),
+        ("hardest", 0, "must be a number from 0.001 to 1, not 0"),
+        ("bfloat16", 1, "must be of type bool"),
         ("ghost_batches", 0, "must be a whole number from 1 to 16, not 0"),
     ],
 )

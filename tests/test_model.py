@@ -7,7 +7,7 @@ from torch import nn
 from src import InputError
 from src.evidence.logs import count_running_statistics
 from src.experiments import MODEL4, SERIES
-from src.model import FastDropout, build, count_parameters, layers, receptive_field
+from src.model import build, count_parameters, layers, receptive_field
 from src.studies.published import STEPS
 
 PLAIN = replace(MODEL4, batch_normalization="none")
@@ -46,7 +46,7 @@ def test_normalization_follows_the_convolutions_that_it_should(concerned, normal
 def test_dropout_follows_the_convolutions_that_it_should_and_never_the_classifier(concerned, dropped):
     blocks = modules(channel_dropout=0.1, dropout=0.1, dropout_after=concerned)
     assert [nn.Dropout2d in block for block in blocks] == dropped
-    assert [FastDropout in block for block in blocks] == dropped
+    assert [nn.Dropout in block for block in blocks] == dropped
 
 
 @pytest.mark.parametrize("bias, carried", [("unless normalized", [0, 1, 1]), ("all", [1, 1, 1]), ("none", [0, 0, 0])])
@@ -60,20 +60,9 @@ def test_relu_comes_after_normalization_or_before_it():
     assert modules(batch_normalization="hidden", relu_before_bn=True)[0] == [nn.Conv2d, nn.ReLU, nn.BatchNorm2d]
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_fast_dropout_zeroes_activations_at_its_rate_and_keeps_their_mean(layout):
-    torch.manual_seed(0)
-    dropout = FastDropout(0.2)
-    maps = torch.ones(50, 7, 11, 11).to(memory_format=layout).requires_grad_()
-    dropped = dropout(maps)
-    zeros = dropped == 0
-    assert abs(zeros.float().mean() - 0.2) < 0.01  # 42,350 activations: five standard deviations
-    assert torch.allclose(dropped[~zeros], torch.tensor(1.25))
-    assert not zeros.flatten(2).all(dim=2).any() and zeros.any(dim=0).all()  # neither whole channels nor favourites
-    dropped.sum().backward()
-    assert torch.equal(maps.grad, dropped)
-    assert dropped.is_contiguous(memory_format=layout)
-    assert torch.equal(dropout.eval()(maps), maps)
+def test_a_crop_keeps_the_pixels_in_the_middle():
+    images = torch.arange(28.0 * 28).view(1, 1, 28, 28)
+    assert torch.equal(build(replace(PLAIN, layer_line="C22 8 G t10"))[0](images), images[:, :, 3:25, 3:25])
 
 
 def test_running_statistics_are_not_counted_as_parameters():
@@ -92,7 +81,8 @@ def test_small_models_have_fewer_than_8000_parameters(name):
 
 
 @pytest.mark.parametrize(
-    "layer_line", ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10", "5x4s2 8ps3 4x10"]
+    "layer_line",
+    ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10", "C24 5x4s2 C8 8ps3 2x10"],
 )
 def test_layer_geometry_is_that_of_the_built_network(layer_line):
     maps = torch.zeros(1, 1, 28, 28)
@@ -104,7 +94,7 @@ def test_layer_geometry_is_that_of_the_built_network(layer_line):
 
 @pytest.mark.parametrize(
     "layer_line",
-    ["8", "8 12", "8 P", "8 12 P 16 16", "7x4 P t3 5x2", "8 P 8 P 8", "8 8 G", "5x4s2 3 P 3", "t2s3 2x3s2 2"],
+    ["8", "8 12", "8 12 P 16 16", "7x4 P t3 5x2", "8 P 8 P 8", "8 8 G", "5x4s2 3 P 3", "t2s3 2x3s2 2", "C24 8 P C9"],
 )
 def test_receptive_field_is_where_the_gradient_is_not_zero(layer_line):
     modules = []
@@ -113,6 +103,8 @@ def test_receptive_field_is_where_the_gradient_is_not_zero(layer_line):
             convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, layer.stride)
             nn.init.constant_(convolution.weight, 1.0)
             modules.append(convolution)
+        elif layer.kind == "crop":
+            modules.append(nn.ZeroPad2d(layer.padding))
         else:  # averaging has the geometry of max pooling, and a gradient everywhere in its window
             modules.append(nn.AvgPool2d(layer.kernel, layer.stride))
     image = torch.ones(1, 1, 28, 28, requires_grad=True)
@@ -150,6 +142,9 @@ def test_the_classifier_has_neither_activation_nor_normalization_nor_dropout():
         ("8 99999999999 G t10", ["word 2", "channels must be from 1 to 4,096"]),
         ("P", ["10 logits"]),
         ("  ", ["empty"]),
+        ("C25 8 G t10", ["word 1", "28x28", "even number"]),
+        ("8 C26 G t10", ["word 2", "26x26", "even number"]),
+        ("C30 8 G t10", ["word 1", "even number"]),
     ],
 )
 def test_a_bad_layer_line_is_refused_with_position_and_word(layer_line, words):

@@ -21,7 +21,7 @@ SHORT = replace(MODEL4, name="Short", epochs=3, batch_size=64)
 
 def numbers(run):
     """The history without its seconds, which no seed decides."""
-    return [astuple(replace(epoch, seconds=0, cpu_seconds=0)) for epoch in run.history]
+    return [astuple(replace(epoch, seconds=0, cpu_seconds=0, hardest=None)) for epoch in run.history]
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,14 @@ def test_the_same_seed_gives_the_same_history_bit_for_bit(few_digits, runs):
     assert not list(runs.rglob("*.checkpoint"))
 
 
+def test_a_run_with_two_threads_repeats_itself_and_its_record_says_so(few_digits):
+    first, second, one = (train(SHORT, 3, threads=threads) for threads in (2, 2, 1))
+    assert numbers(first) == numbers(second)
+    assert [Record.from_run(run).threads for run in (first, one)] == [2, 1]
+    assert first.history[0].train_loss == pytest.approx(one.history[0].train_loss, abs=1e-3)
+    assert torch.get_num_threads() == 1  # as before
+
+
 @pytest.mark.parametrize(("split", "trained_on"), [("validation", "fit"), ("resplit-3", "resplit-3-rest")])
 def test_a_run_on_another_split_sees_neither_the_test_set_nor_the_images_held_out(monkeypatch, split, trained_on):
     loaded = []
@@ -75,8 +83,9 @@ def test_a_run_on_another_split_sees_neither_the_test_set_nor_the_images_held_ou
         dict(keep_best=True, schedule=StepDecay(0.02, step_size=1, gamma=0.001)),
         dict(schedule=Plateau(0.02, patience=1, gamma=0.5), augmentation=Augmentation(cutout=5)),
         dict(optimizer=SGD(), schedule=StepDecay(0.02, step_size=1, gamma=0.5)),
+        dict(hardest=0.3, bfloat16=True),
     ],
-    ids=["one-cycle", "the best epoch kept", "plateau", "SGD"],
+    ids=["one-cycle", "the best epoch kept", "plateau", "SGD", "the hardest in 16 bits"],
 )
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(few_digits, interrupt, finished, technique):
     experiment = replace(SHORT, channel_dropout=0.1, dropout=0.1, **technique)

@@ -60,6 +60,8 @@ OTHER_VALUES = dict(
     augmentation=Augmentation(rotation=10, translation=2, scale=0.1, until=0.9),
     keep_best=True,
     label_smoothing=0.1,
+    hardest=0.5,
+    bfloat16=True,
     ghost_batches=2,
 )
 

@@ -8,19 +8,19 @@ from torch import nn
 
 from src import InputError
 from src.__main__ import main
-from src.experiments import MODEL4
+from src.experiments import MODEL4, changes
 from src.model import build, count_parameters
 from src.runs.one import train
 from src.speed import sprint, timing
-from src.studies.sprint import LADDER, SMALL_SPRINT, SPRINT
+from src.studies.sprint import B4, LADDER, SMALL_SPRINT, SPRINT
 
 
 def test_a_sprint_ends_with_the_network_of_an_ordinary_run(few_digits):
-    experiment = replace(SPRINT, epochs=2)
+    experiment = replace(SPRINT, name="Sprint-short", epochs=2)
     seconds, accuracy = sprint.sprint(experiment, seed=1, threads=1)
     run = train(experiment, seed=1, device="cpu", quiet=True)
     assert accuracy == run.history[-1].test_accuracy
-    assert len(seconds) == 3 and seconds == sorted(seconds)
+    assert len(seconds) == 4 and seconds == sorted(seconds)
 
 
 def test_a_sprint_is_evaluated_once(few_digits, monkeypatch):
@@ -47,8 +47,9 @@ def test_a_sprint_repeats_itself_with_the_same_number_of_threads(few_digits, thr
 
 
 def test_a_training_that_is_cut_short_is_counted_as_long_as_its_last_epoch():
-    assert sprint.whole([10, 18, 19], epochs=15) == 19 + 13 * 8
-    assert sprint.whole([10, 18, 19], epochs=2) == 19
+    assert sprint.whole([2, 10, 18, 19], epochs=15) == 19 + 13 * 8
+    assert sprint.whole([2, 10, 18, 19], epochs=2) == 19
+    assert sprint.whole([2, 10, 11], epochs=15) == 11 + 14 * 8
 
 
 def test_seconds_accuracies_and_threads_of_every_seed_are_printed_and_kept(few_digits, monkeypatch, tmp_path, capsys):
@@ -77,6 +78,12 @@ def test_the_small_sprint_has_the_network_of_model4():
     assert SMALL_SPRINT.layer_line == MODEL4.layer_line and count_parameters(build(SMALL_SPRINT)) == 7_870
 
 
+def test_every_rung_changes_one_that_stands_above_it():
+    rungs = [B4, *LADDER]
+    assert all(rungs.index(before) < rungs.index(rung) for rung, before in LADDER.items())
+    assert all(changes(before, rung) for rung, before in LADDER.items())
+
+
 def test_what_is_saved_says_how_much_sooner_each_goal_is_reached(records):
     measured = timing.load("sprint", timing.RESULTS / "bench")
     text = sprint.text(measured, records)
@@ -90,7 +97,7 @@ def test_a_goal_is_met_only_by_a_recipe_that_reaches_the_accuracy(records):
     seconds = {way: [1.0] for way in measured["seconds"]} | {"the usual loop": [1000.0]}
     fast = {**measured, "seconds": seconds}
     assert "1000x (met)" in sprint.text(fast, records)
-    worse = {experiment.name: records["Model1"] for experiment in LADDER}
+    worse = {experiment.name: records["Model1"] for experiment in sprint.WAYS.values()}
     assert sprint.text(fast, worse).count("x (missed)") == 2  # Model1 has more than 99.0 %
 
 

@@ -13,7 +13,7 @@ from src.speed.together import Draws, _fit, side_by_side, train_together
 from src.studies.sprint import SPRINT
 
 # SGD, because AdamW turns the rounding of a gradient near zero into a whole step.
-STEADY = replace(SPRINT, name="Steady", layer_line="5x4s2 P 6 G t10", epochs=2, optimizer=SGD())
+STEADY = replace(SPRINT, name="Steady", layer_line="5x4s2 P 6 G t10", epochs=2, optimizer=SGD(), hardest=0.4)
 
 
 def test_networks_side_by_side_give_the_logits_of_each():
@@ -36,7 +36,7 @@ def test_runs_side_by_side_end_with_the_parameters_of_single_runs(few_digits):
         single = train(STEADY, seed, device="cpu", quiet=True).network
         for name, parameter in single.named_parameters():
             part = together.get_parameter(name).chunk(2)[k]
-            assert torch.allclose(part, parameter, atol=1e-5), name
+            assert torch.allclose(part, parameter, atol=1e-4), name
 
 
 def test_accuracies_side_by_side_are_those_of_single_runs(few_digits):
@@ -45,7 +45,9 @@ def test_accuracies_side_by_side_are_those_of_single_runs(few_digits):
     assert accuracies == pytest.approx(singles, abs=0.006)  # one of 200 images
 
 
-@pytest.mark.parametrize("change", [dict(dropout=0.1), dict(keep_best=True), dict(schedule=Plateau(0.1, 2, 0.5))])
+@pytest.mark.parametrize(
+    "change", [dict(dropout=0.1), dict(keep_best=True), dict(bfloat16=True), dict(schedule=Plateau(0.1, 2, 0.5))]
+)
 def test_runs_that_cannot_be_put_side_by_side_are_refused(change):
     with pytest.raises(InputError, match="cannot be trained together"):
         train_together(replace(MODEL4, **change), [0])

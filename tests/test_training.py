@@ -74,6 +74,34 @@ def test_augmentation_can_end_before_the_training_does(few_digits, monkeypatch):
     assert augmented == [60] * 30  # 10 batches in each of the first three epochs
 
 
+def test_after_the_first_epoch_only_the_hardest_of_each_batch_are_shown_again(few_digits):
+    experiment = replace(SHORT, batch_size=60, hardest=0.25, augmentation=None)
+    torch.manual_seed(0)
+    network, digits, seen = build(experiment), data.load("train"), []
+    index_of = {image.numpy().tobytes(): i for i, image in enumerate(data.normalize(digits.images))}
+
+    def note(network, images, logits):
+        seen.append((torch.tensor([index_of[image.numpy().tobytes()] for image in images[0]]), logits.detach()))
+
+    network.register_forward_hook(note)
+    history = list(fit(network, experiment, digits))
+    first, second, third = seen[:10], seen[10:13], seen[13:]
+    hardest = torch.cat([batch for batch, _ in second])
+    assert len(hardest.unique()) == 150 and set(hardest.tolist()) == set(history[0].hardest.tolist())
+    assert set(hardest.tolist()) == {i for batch, _ in third for i in batch.tolist()}
+    for batch, logits in first:
+        losses = nn.functional.cross_entropy(logits, digits.labels[batch], reduction="none")
+        kept = torch.isin(batch, hardest)
+        assert kept.sum() == 15 and losses[kept].min() >= losses[~kept].max()
+
+
+def test_the_schedule_follows_the_images_where_later_epochs_show_fewer(few_digits, monkeypatch):
+    done = []
+    monkeypatch.setattr(training, "learning_rate", lambda _, part, *others: done.append(part) or 0.01)
+    fitted(replace(SHORT, epochs=3, batch_size=60, hardest=0.5))
+    assert done == pytest.approx([(i + 0.5) / 20 for i in range(20)])  # 10 batches, 5 and 5
+
+
 def test_a_loss_that_is_no_longer_finite_ends_the_training_with_one_sentence(few_digits):
     linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.Linear(32, 10))
     with pytest.raises(InputError, match=r"^Model4: the loss is no longer finite in epoch \d; try a smaller learning"):

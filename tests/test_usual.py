@@ -6,6 +6,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from src import data
+from src.model import build
 from src.runs.one import make_network
 from src.speed import usual
 from src.studies.published import STEPS
@@ -28,7 +29,7 @@ def networks():
     decides which of the equal pixels of a blank background max pooling takes.
     """
     torch.manual_seed(0)
-    theirs, ours = usual.make_network(STILL).double(), make_network(STILL, torch.device("cpu")).double()
+    theirs, ours = build(STILL).double(), make_network(STILL, torch.device("cpu")).double()
     ours.load_state_dict(theirs.state_dict())
     for network in (theirs, ours):
         network.register_forward_pre_hook(lambda network, images: images[0].double())
@@ -55,18 +56,11 @@ def test_the_usual_loop_lowers_its_learning_rate_as_ours_does(monkeypatch):
         usual.train(experiment, seed=0)
     finally:
         hook.remove()
-    ours = [epoch.learning_rate for epoch in fit(usual.make_network(experiment), experiment, digits, digits)]
+    ours = [epoch.learning_rate for epoch in fit(build(experiment), experiment, digits, digits)]
     assert rates == pytest.approx(ours)
-
-
-def test_the_usual_network_drops_activations_with_the_library_module_at_our_rate():
-    network = usual.make_network(B4)
-    rates = [module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)]
-    assert rates == [0.1] * 6
-    assert sum(p.numel() for p in network.parameters()) == 9_752
 
 
 def test_the_usual_loop_trains_and_says_what_it_reaches(monkeypatch):
     monkeypatch.setattr(usual, "make_loader", partial(usual.make_loader, images=500))
-    (first, second, end), accuracy = usual.train(B4, seed=0, epochs=2)
-    assert 0 < first < second < end and 0.2 < accuracy <= 1
+    (read, first, second, end), accuracy = usual.train(B4, seed=0, epochs=2)
+    assert 0 < read < first < second < end and 0.2 < accuracy <= 1

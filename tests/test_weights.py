@@ -49,6 +49,14 @@ def test_a_network_trained_in_ghost_batches_is_loaded_as_it_was_saved(few_digits
     assert torch.equal(predict(load(tmp_path / "ghost.safetensors"), data.load("test").images), run.logits)
 
 
+def test_a_network_trained_in_16_bits_is_loaded_with_32(few_digits, tmp_path):
+    run = train(replace(SHORT, ghost_batches=2, bfloat16=True), checkpoint=tmp_path / "checkpoint", quiet=True)
+    save(run, tmp_path / "16-bits.safetensors")
+    logits = predict(load(tmp_path / "16-bits.safetensors"), data.load("test").images)
+    assert logits.dtype == run.logits.dtype == torch.float32
+    assert torch.allclose(logits, run.logits, atol=0.1) and not torch.equal(logits, run.logits)
+
+
 def test_the_same_run_gives_the_same_bytes(run, path, tmp_path):
     save(run, tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()

@@ -136,9 +136,10 @@ def _comparable(seeds: Iterable[int], before: Sequence[Record]) -> list[int]:
 
 def _run(experiment: Experiment, seed: int, network: OwnNetwork | None) -> Record:
     """Return the Record of a run from results/ or runs/; train it if neither has it."""
-    if record := recorded(experiment, seed, RESULTS, network=network):
-        return record
-    if path_of(RUNS, experiment.name, seed).exists() and not recorded(experiment, seed, RUNS, network=network):
+    for folder in [RESULTS, RUNS]:
+        if record := recorded(experiment, seed, folder, network=network):
+            return record
+    if path_of(RUNS, experiment.name, seed).exists():
         print(f"Seed {seed} of {experiment.name} was recorded before something changed; it is trained again.")
     return run_one(experiment, seed, RUNS, network=network)
 

@@ -37,28 +37,30 @@ def run_many(
     split: str = "test",
     jobs: int = 1,
     scheduler: str | None = None,
+    threads: int = 1,
 ) -> list[Record]:
     """Return the Records of tasks in their order; those below the folder are not trained again.
 
-    jobs: runs at a time in processes of this machine, 1 to 256. scheduler: the address (tcp://host:port) of
-    a Dask scheduler whose workers do the runs instead; their records come back and are saved here.
+    jobs: runs at a time in processes of this machine, 1 to 256. threads: of each run, as train() takes it.
+    scheduler: the address (tcp://host:port) of a Dask scheduler whose workers do the runs instead; their records come
+    back and are saved here.
     Raises InputError for what train() refuses, for a scheduler that does not answer
     and for processes or workers that are lost; the runs that are recorded by then stay.
     """
     check_number("--jobs", jobs, 1, 256, whole=True)
     for _, seed in tasks:
-        check_run(seed, split, device)
+        check_run(seed, split, device, threads)
     records_by_task = {task: recorded(*task, folder, split) for task in tasks}
     for record in filter(None, records_by_task.values()):
         print(record, "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
     missing = [task for task, record in records_by_task.items() if not record]
     bar = EpochBar({title(experiment.name, seed, split): experiment.epochs for experiment, seed in missing})
     if scheduler:
-        results = _on_cluster(missing, folder, device, split, scheduler)
+        results = _on_cluster(missing, folder, device, split, scheduler, threads)
     elif jobs > 1:
-        results = _in_processes(missing, folder, device, split, jobs, bar)
+        results = _in_processes(missing, folder, device, split, jobs, bar, threads)
     else:
-        results = (run_one(*task, folder, device, split) for task in missing)
+        results = (run_one(*task, folder, device, split, threads=threads) for task in missing)
     with bar, contextlib.closing(results):
         bar.refresh()
         for record in results:
@@ -76,6 +78,7 @@ def run_one(
     split: str = "test",
     quiet: bool = False,
     network: OwnNetwork | None = None,
+    threads: int = 1,
 ) -> Record:
     """Return the Record of one run below a folder; train and save it there, unless it is recorded already.
 
@@ -86,14 +89,14 @@ def run_one(
     with files.lock(checkpoint.with_suffix("")):
         if record := recorded(experiment, seed, folder, split, network):
             return record
-        record = Record.from_run(train(experiment, seed, network, split, device, checkpoint, quiet))
+        record = Record.from_run(train(experiment, seed, network, split, device, checkpoint, quiet, threads))
         records.save(record, folder)
         checkpoint.unlink()
         return record
 
 
 def _in_processes(
-    tasks: list[Task], folder: Path, device: str, split: str, jobs: int, bar: EpochBar
+    tasks: list[Task], folder: Path, device: str, split: str, jobs: int, bar: EpochBar, threads: int
 ) -> Iterator[Record]:
     """Yield the Records of tasks as processes of this machine finish them; the bar counts their epochs meanwhile."""
     data.load("test")  # once, so that not every process fetches it
@@ -101,7 +104,7 @@ def _in_processes(
     notes = processes.SimpleQueue()  # of arguments of bar.note()
     pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])
     try:
-        running = {pool.submit(run_one, *task, folder, device, split, quiet=True) for task in tasks}
+        running = {pool.submit(run_one, *task, folder, device, split, quiet=True, threads=threads) for task in tasks}
         while running:
             done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             while not notes.empty():
@@ -131,7 +134,9 @@ def _follow_parent(notes: SimpleQueue) -> None:
     threading.Thread(target=wait_and_exit, daemon=True).start()
 
 
-def _on_cluster(tasks: list[Task], folder: Path, device: str, split: str, scheduler: str) -> Iterator[Record]:
+def _on_cluster(
+    tasks: list[Task], folder: Path, device: str, split: str, scheduler: str, threads: int
+) -> Iterator[Record]:
     """Yield the Records of tasks as the workers of a Dask cluster finish them, each saved before."""
     import distributed  # takes a second
 
@@ -147,7 +152,7 @@ def _on_cluster(tasks: list[Task], folder: Path, device: str, split: str, schedu
     try:
         with client:
             client.wait_for_workers(1, timeout=SCHEDULER_WAIT)
-            futures = [client.submit(_run_remotely, *task, device, split, pure=False) for task in tasks]
+            futures = [client.submit(_run_remotely, *task, device, split, threads, pure=False) for task in tasks]
             for future in distributed.as_completed(futures):
                 record = future.result()
                 records.save(record, folder)
@@ -159,7 +164,8 @@ def _on_cluster(tasks: list[Task], folder: Path, device: str, split: str, schedu
         ) from error
 
 
-def _run_remotely(experiment: Experiment, seed: int, device: str, split: str) -> Record:
+def _run_remotely(experiment: Experiment, seed: int, device: str, split: str, threads: int) -> Record:
     """Return the Record of a run in a worker of a cluster, which keeps nothing of it."""
     with _one_run, tempfile.TemporaryDirectory() as folder:
-        return Record.from_run(train(experiment, seed, None, split, device, Path(folder, "checkpoint"), quiet=True))
+        checkpoint = Path(folder, "checkpoint")
+        return Record.from_run(train(experiment, seed, None, split, device, checkpoint, quiet=True, threads=threads))

@@ -9,7 +9,7 @@ from torch import nn
 from tqdm import tqdm
 
 from src.experiments import Experiment
-from src.training import Epoch
+from src.training import Epoch, passes
 
 HEADER = "epoch  train loss  train %  test loss  test %  learning rate  seconds"
 CELL_COLUMNS = 100  # what the output of a notebook's cell has room for
@@ -46,15 +46,15 @@ def progress(
 ) -> Iterator[Callable[[Epoch], None]]:
     """Print the table of a run, with a bar below it; gives a function that prints the line of an Epoch.
 
-    images: per epoch. history: Epochs that a resumed run has behind it. quiet: print nothing.
+    images: that there are to train on. history: Epochs that a resumed run has behind it. quiet: print nothing.
     In a terminal the bar is on stderr and vanishes at the end. In a notebook table and bar share one
     output that is rewritten in place and keeps the table. Elsewhere there is only the table.
     """
     cell = _CellOutput() if _in_notebook() and not quiet else None
-    batches = math.ceil(images / experiment.batch_size)
+    batches = math.ceil(images / experiment.batch_size)  # of a whole pass
     bar = tqdm(
-        total=experiment.epochs * batches,
-        initial=len(history) * batches,
+        total=round(passes(experiment, experiment.epochs) * batches),
+        initial=round(passes(experiment, len(history)) * batches),
         desc=title,
         unit="batch",
         file=cell or sys.stderr,

@@ -25,7 +25,7 @@ from src.training import Epoch
 
 RESULTS = ROOT / "results"  # the committed evidence
 
-RUN_FIELDS = ("seed", "split", "parameters", "device", "threads", "history", "train_accuracy")
+RUN_FIELDS = ("seed", "split", "parameters", "device", "threads", "train_accuracy")
 DATA_HASH = hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()[:16]
 
 
@@ -59,6 +59,7 @@ class Record:
             definition=fields,
             definition_hash=_hash(fields),
             **{name: getattr(run, name) for name in RUN_FIELDS},
+            history=tuple(dataclasses.replace(epoch, hardest=None) for epoch in run.history),
             versions={"python": platform.python_version(), "torch": torch.__version__},
             data_hash=DATA_HASH,
             wall_seconds=round(sum(epoch.seconds for epoch in run.history), 1),
@@ -131,7 +132,7 @@ def save(record: Record, folder: Path) -> None:
 def _text(record):
     """Return JSON that diffs well: a line per field, per epoch and per hundred predictions."""
     fields = {name: json.dumps(value, sort_keys=True, default=str) for name, value in vars(record).items()}
-    epochs = [json.dumps(list(dataclasses.astuple(epoch))) for epoch in record.history]
+    epochs = [json.dumps(dataclasses.astuple(epoch)[:-1]) for epoch in record.history]  # without `hardest`
     hundreds = [json.dumps(record.predictions[i : i + 100]) for i in range(0, len(record.predictions), 100)]
     fields["history"] = "[\n  " + ",\n  ".join(epochs) + "\n ]"
     fields["predictions"] = "[\n  " + ",\n  ".join(hundreds) + "\n ]"

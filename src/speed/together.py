@@ -4,6 +4,7 @@ A GPU is as fast with a hundred small networks as with one. The numbers are thos
 """
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from src.data import normalize
 from src.experiments import Experiment, Plateau
 from src.model import CLASSES, build
 from src.runs.one import choose_device, reproducible
-from src.training import evaluate, learning_rate, make_optimizer, predict
+from src.training import evaluate, learning_rate, make_optimizer, passes, predict
 
 
 def train_together(experiment: Experiment, seeds: Sequence[int], threads: int = 1, device: str = "auto") -> list[float]:
@@ -25,8 +26,9 @@ def train_together(experiment: Experiment, seeds: Sequence[int], threads: int = 
 
     Raises InputError for an experiment whose runs cannot be put side by side.
     """
-    if experiment.channel_dropout or experiment.dropout or experiment.keep_best or experiment.ghost_batches > 1:
-        raise InputError(f"{experiment.name} cannot be trained together: it has dropout, keep_best or ghost batches.")
+    lacking = ("channel_dropout", "dropout", "keep_best", "bfloat16")
+    if any(getattr(experiment, name) for name in lacking) or experiment.ghost_batches > 1:
+        raise InputError(f"{experiment.name} cannot be trained together: it has {', '.join(lacking)} or ghost_batches.")
     if isinstance(experiment.schedule, Plateau):
         raise InputError(f"{experiment.name} cannot be trained together: every run would need its own learning rate.")
     place = choose_device(device)
@@ -77,11 +79,14 @@ def _fit(network, experiment, train_digits, generators):
     """Do what training.fit() does, with a batch of its own for every generator; see there."""
     optimizer, device = make_optimizer(experiment, network), train_digits.labels.device
     network.train()
+    shown = [torch.arange(len(train_digits), device=device)] * len(generators)
     for epoch in range(experiment.epochs):
-        orders = [draw(torch.randperm, len(train_digits), device=device) for draw in generators]
-        batches = torch.stack(orders, dim=1).split(experiment.batch_size)
+        pairs = zip(generators, shown, strict=True)
+        orders = [part[draw(torch.randperm, len(part), device=device)] for draw, part in pairs]
+        batches, kept = torch.stack(orders, dim=1).split(experiment.batch_size), []
+        before, after, whole = (passes(experiment, epochs) for epochs in (epoch, epoch + 1, experiment.epochs))
         for i, batch in enumerate(batches):
-            done = (epoch + (i + 0.5) / len(batches)) / experiment.epochs
+            done = (before + (after - before) * (i + 0.5) / len(batches)) / whole
             images = train_digits.images[batch.T].float()  # (K, N, 1, 28, 28)
             if experiment.augmentation and done < experiment.augmentation.until:
                 parts = zip(generators, images, strict=True)
@@ -89,11 +94,16 @@ def _fit(network, experiment, train_digits, generators):
 
             logits = network(normalize(images.squeeze(2).transpose(0, 1)))
             targets = train_digits.labels[batch].flatten()
-            losses = F.cross_entropy(
-                logits.view(-1, CLASSES), targets, reduction="sum", label_smoothing=experiment.label_smoothing
-            )
+            logits = logits.view(-1, CLASSES)
+            losses = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=experiment.label_smoothing)
             optimizer.zero_grad()
             (losses / len(batch)).backward()
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(experiment.schedule, done, experiment.epochs)
             optimizer.step()
+
+            if experiment.hardest < 1 and epoch == 0:
+                losses = F.cross_entropy(logits.detach(), targets, reduction="none").view(batch.shape)
+                places = losses.topk(math.ceil(experiment.hardest * len(batch)), dim=0).indices
+                kept.append(batch.gather(0, places.sort(dim=0).values))
+        shown = torch.cat(kept).unbind(dim=1) if kept else shown

@@ -1,6 +1,6 @@
 """The sprint: from the usual loop's recipe to 99.4 % in seconds, one rung after the other; speed/sprint.py times them.
 
-Its recipe was chosen on the validation split, among SPRINT_CHOICES.
+Its recipes were chosen on the validation split, among SPRINT_CHOICES.
 """
 
 from dataclasses import replace
@@ -14,28 +14,47 @@ MILD = Augmentation(rotation=7, translation=1.5, scale=0.07, until=0.75)
 MILDER = Augmentation(rotation=5, translation=1, scale=0.05, until=0.75)
 SMALLER_BATCHES = dict(batch_size=64, schedule=OneCycle(peak=0.015, warmup_fraction=0.2))
 
-# Where the choice began: a first layer that strides, so that most work is done on maps of 12x12 pixels and fewer.
-START = Experiment(
-    name="Sprint-base",
+SHORT = Experiment(
+    name="Sprint-one-cycle",
     target=(),
-    layer_line="5x16s2 32 P 64 3x10",
+    layer_line=B4.layer_line,
     schedule=OneCycle(peak=0.02, warmup_fraction=0.2),
-    epochs=2,
+    epochs=3,
     batch_normalization="hidden",
-    augmentation=MILD,
+    augmentation=B4.augmentation,
 )
-SPRINT = replace(START, name="Sprint", label_smoothing=0.1)
-NARROW = replace(SPRINT, name="Sprint-narrow", layer_line="5x16s2 16 P 64 3x10")
-SPRINT_99 = replace(NARROW, name="Sprint-99", epochs=1, augmentation=MILDER)
-SMALL_SPRINT = replace(SPRINT, name="Sprint-Model4", layer_line=MODEL4.layer_line, epochs=3, ghost_batches=2)
+# A first layer that strides: most work is done on maps of 12x12 pixels and fewer.
+STRIDED = replace(SHORT, name="Sprint-strided", layer_line="5x16s2 32 P 64 3x10", epochs=2)
+START = replace(STRIDED, name="Sprint-base", augmentation=MILD)
+SMOOTHED = replace(START, name="Sprint-smoothed", label_smoothing=0.1)
+CROPPED = replace(SMOOTHED, name="Sprint-cropped", layer_line="C24 5x16s2 32 P 64 2x10")
+SPRINT = replace(CROPPED, name="Sprint", hardest=0.25, epochs=4)
+SPRINT_16_BITS = replace(SPRINT, name="Sprint-bfloat16", bfloat16=True)
+SPRINT_99 = replace(CROPPED, name="Sprint-99", layer_line="C24 5x16s2 16 P 64 2x10", augmentation=MILDER, epochs=1)
+SMALL_SPRINT = replace(
+    SMOOTHED, name="Sprint-Model4", layer_line=MODEL4.layer_line, hardest=0.25, epochs=5, ghost_batches=2
+)
+SMALL_16_BITS = replace(SMALL_SPRINT, name="Sprint-Model4-bfloat16", bfloat16=True)
 
-LADDER = [B4, SMALL_SPRINT, SPRINT, NARROW, SPRINT_99]
-SPRINTS = LADDER[1:]
+# Each rung and the one that it changes.
+LADDER = {
+    SHORT: B4,
+    STRIDED: SHORT,
+    START: STRIDED,
+    SMOOTHED: START,
+    CROPPED: SMOOTHED,
+    SPRINT: CROPPED,
+    SPRINT_16_BITS: SPRINT,
+    SPRINT_99: CROPPED,
+    SMALL_SPRINT: SMOOTHED,
+    SMALL_16_BITS: SMALL_SPRINT,
+}
+SPRINTS = list(LADDER)
 
 
 def _changed(start: Experiment, changes: dict[str, dict]) -> list[Experiment]:
     """Return an experiment with each of some changes; the words are in the names of their records."""
-    return [replace(start, name=f"Sprint-{word}", **change) for word, change in changes.items()]
+    return [replace(start, name=f"{start.name}-{word}", **change) for word, change in changes.items()]
 
 
 # Each list holds changes to the experiment before it.
@@ -52,16 +71,45 @@ SPRINT_CHOICES = {
                 "decay-0.1": dict(optimizer=AdamW(weight_decay=0.1)),
                 "mild": dict(augmentation=MILDER),
                 "clean-half": dict(augmentation=replace(MILD, until=0.5)),
-                "line-16-64": dict(layer_line=NARROW.layer_line),
+                "line-16-64": dict(layer_line="5x16s2 16 P 64 3x10"),
                 "line-32s2": dict(layer_line="5x16s2 32s2 64 3x10"),
                 "line-32s2-48": dict(layer_line="5x24s2 48s2 96 3x10"),
                 "line-7s2": dict(layer_line="7x16s2 32 P 64 2x10"),
                 "line-P2": dict(layer_line="5x16s2 P 32 64 G t10"),
             },
         ),
+        SMOOTHED,
+    ],
+    SMOOTHED: [CROPPED, *_changed(SMOOTHED, {"crop-22": dict(layer_line="C22 3x16s2 32 P 64 2x10")})],
+    CROPPED: [
+        *_changed(
+            CROPPED,
+            {
+                "96": dict(layer_line="C24 5x16s2 32 P 96 2x10"),
+                "hardest-0.5": dict(hardest=0.5),
+                "hardest-0.5-3-epochs": dict(hardest=0.5, epochs=3),
+                "hardest-0.25-3-epochs": dict(hardest=0.25, epochs=3),
+                "hardest-0.1-6-epochs": dict(hardest=0.1, epochs=6),
+            },
+        ),
         SPRINT,
     ],
-    SPRINT: [NARROW],
-    NARROW: _changed(NARROW, {"narrow-batch-64": SMALLER_BATCHES, "narrow-3-epochs": dict(epochs=3)}),
-    SPRINT_99: _changed(SPRINT_99, {"99-plain": dict(augmentation=None)}),
+    SPRINT: [
+        *_changed(
+            SPRINT,
+            {
+                "batch-64": SMALLER_BATCHES,
+                "peak-0.03": dict(schedule=replace(SPRINT.schedule, peak=0.03)),
+                "narrow": dict(layer_line=SPRINT_99.layer_line),
+                "clean-0.6": dict(augmentation=replace(MILD, until=0.6)),
+                "clean-0.9": dict(augmentation=replace(MILD, until=0.9)),
+            },
+        ),
+        SPRINT_16_BITS,
+    ],
+    SPRINT_99: _changed(SPRINT_99, {"plain": dict(augmentation=None), "batch-256": dict(batch_size=256)}),
+    SMALL_SPRINT: [
+        *_changed(SMALL_SPRINT, {"3-epochs": dict(hardest=1.0, epochs=3), "4-epochs": dict(epochs=4)}),
+        SMALL_16_BITS,
+    ],
 }

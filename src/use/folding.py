@@ -6,8 +6,6 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from src.model import FastDropout
-
 
 def fold(network: nn.Sequential) -> nn.Sequential:
     """Return a copy for prediction that gives the same logits up to rounding, as one flat sequence of modules.
@@ -17,7 +15,7 @@ def fold(network: nn.Sequential) -> nn.Sequential:
     """
     modules = []
     for module in copy.deepcopy(network).cpu().double().eval().modules():
-        if isinstance(module, nn.Sequential | nn.Dropout2d | FastDropout):
+        if isinstance(module, nn.Sequential | nn.Dropout2d | nn.Dropout):
             continue
         if isinstance(module, nn.BatchNorm2d) and isinstance(modules[-1], nn.Conv2d):
             modules[-1] = fuse_conv_bn_eval(modules[-1], module)

@@ -16,6 +16,7 @@ from src.model import build
 from src.runs import checkpoints, files
 from src.runs.one import Run, train
 from src.runs.records import RESULTS, Record, definition, recorded
+from src.speed.bfloat16 import Bfloat16
 from src.speed.ghost import GhostBatches
 
 WEIGHTS = RESULTS / "weights"
@@ -32,7 +33,9 @@ def save(run: Run, path: str | Path) -> None:
             "save() keeps networks that a layer line describes; keep the weights of your own with "
             f"torch.save(run.network.state_dict(), 'runs/{run.experiment.name}.pt')."
         )
-    network = run.network.network if isinstance(run.network, GhostBatches) else run.network
+    network = run.network
+    while isinstance(network, Bfloat16 | GhostBatches):
+        network = network.network
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     about = dict(
         experiment=run.experiment.name,
