@@ -79,7 +79,7 @@ def train(
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
     and the caller removes it. By default it lies in runs/ and is removed at the end.
     quiet: print nothing, not even a progress bar.
-    threads: of a run on the CPU; two take about two thirds of the time of one, if no other run wants the cores.
+    threads: of a run on the CPU; two are faster than one if no other run wants the cores (see the Speed notebook).
     Committed records have one thread, or one for each ghost batch.
     Raises InputError for a bad seed, split or device, for a changed experiment under the name of one in the catalogue
     and for a training that diverges; Interrupted for Ctrl-C.
