@@ -42,7 +42,7 @@ page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answer
 notebooks: $(VENV)/installed  ## train the models in the committed notebooks again (maintainers)
 	$(EXECUTE) $(MODELS:%=notebooks/%.ipynb)
 
-bench: $(VENV)/installed  ## time our loop and the sprint beside the usual loop (8 minutes, on an idle machine)
+bench: $(VENV)/installed  ## time our loop and the sprint beside the usual loop (on an idle machine)
 	$(BIN)/python -m src bench
 
 bench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches

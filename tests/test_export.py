@@ -35,7 +35,7 @@ def test_a_folded_network_gives_the_same_logits(name, images):
     assert torch.allclose(predict(folded, images), logits, rtol=1e-5, atol=1e-5 * logits.abs().max())
     assert all(torch.equal(tensor, state[key]) for key, tensor in network.state_dict().items())
 
-    kinds = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
+    kinds = (nn.ZeroPad2d, nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
     normalized = EXPERIMENTS[name].relu_before_bn
     assert all(isinstance(module, (*kinds, nn.BatchNorm2d) if normalized else kinds) for module in folded)
     assert all(module.bias is not None for module in folded if isinstance(module, nn.Conv2d))

@@ -21,7 +21,8 @@ def test_freed_memory_is_used_again():
     keep_freed_memory()
     page_faults_of_one_time = 96_000_000 // resource.getpagesize()
     page_faults(times=1)
-    assert page_faults(times=10) < page_faults_of_one_time
+    # without it every time asks for all of its pages; with it the heap may have to grow once more, beside what it holds
+    assert page_faults(times=10) < 3 * page_faults_of_one_time
 
 
 def test_the_peak_is_at_least_what_is_held():

@@ -82,7 +82,7 @@ def test_small_models_have_fewer_than_8000_parameters(name):
 
 @pytest.mark.parametrize(
     "layer_line",
-    ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10", "C24 5x4s2 C8 8ps3 2x10"],
+    ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10", "C24 5x4s2 C8 8ps3 3x10"],
 )
 def test_layer_geometry_is_that_of_the_built_network(layer_line):
     maps = torch.zeros(1, 1, 28, 28)

@@ -79,7 +79,8 @@ def train(
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
     and the caller removes it. By default it lies in runs/ and is removed at the end.
     quiet: print nothing, not even a progress bar.
-    threads: of a run on the CPU; two take about two thirds of the time of one. All committed records have one.
+    threads: of a run on the CPU; two are faster than one if no other run wants the cores (see the Speed notebook).
+    Committed records have one thread, or one for each ghost batch.
     Raises InputError for a bad seed, split or device, for a changed experiment under the name of one in the catalogue
     and for a training that diverges; Interrupted for Ctrl-C.
     """
@@ -176,7 +177,7 @@ def make_network(
         network = with_fast_dropout(build(experiment))
     elif not isinstance(network, nn.Module):
         network = network()
-    # Batch normalization has had wrong gradients on MPS in channels_last, where several threads do not hasten it.
+    # In channels_last, batch normalization has had wrong gradients on MPS, and several threads do not make it faster.
     layout = torch.contiguous_format if device.type == "mps" or threads > 1 else torch.channels_last
     network = network.to(device, memory_format=layout)
     network = Bfloat16(network) if experiment.bfloat16 else network

@@ -26,20 +26,20 @@ from src.runs.records import definition_hash
 from src.speed import usual
 from src.speed.timing import goal, machine, process
 from src.speed.together import train_together
-from src.studies.sprint import B4, LADDER, SMALL_16_BITS, SMALL_SPRINT, SPRINT, SPRINT_16_BITS, SPRINT_99
+from src.studies.sprint import B4, CROPPED, LADDER, SMALL_16_BITS, SMALL_SPRINT, SPRINT, SPRINT_16_BITS, SPRINT_99
 from src.training import evaluate, fit, predict
 
 USUAL, OURS = "the usual loop", "our loop, the same recipe"
 ONE_THREAD = f"{SPRINT.name}, one thread"
 WAYS = {USUAL: B4, OURS: B4} | {experiment.name: experiment for experiment in LADDER} | {ONE_THREAD: SPRINT}
-ROUNDS = 3
+ROUNDS = 2
 # Where a label of the figure stands away from its neighbours: points to the right and up, and its alignment.
 LABELS = {
     USUAL: (0, -82, "center"),
     OURS: (0, 82, "center"),
     SPRINT.name: (-4, 24, "left"),
     SPRINT_16_BITS.name: (-9, 0, "right"),
-    "Sprint-cropped": (-9, 0, "right"),
+    CROPPED.name: (-9, 0, "right"),
     SMALL_16_BITS.name: (-4, 21, "left"),
 }
 
@@ -52,12 +52,12 @@ def sprint(
     The seconds are those so far when the digits are read, after each epoch and, last, after the evaluation.
     epochs: after how many to stop; by default the training is whole.
     """
-    start = time.perf_counter()
+    start, place = time.perf_counter(), choose_device(device)
     with reproducible(max(1, threads // experiment.ghost_batches)):
         torch.manual_seed(seed)
-        network = make_network(experiment, choose_device(device))
+        network = make_network(experiment, place)
         data.read.cache_clear()
-        train_digits, test_digits = (data.load(split).to(choose_device(device)) for split in ("train", "test"))
+        train_digits, test_digits = (data.load(split).to(place) for split in ("train", "test"))
         seconds = [time.perf_counter() - start]
         for _ in itertools.islice(fit(network, experiment, train_digits), epochs):
             seconds.append(time.perf_counter() - start)
