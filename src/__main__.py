@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
 def list_experiments(options: Options) -> None:
     """Print experiments with their networks, recipes and targets."""
     from src.evidence.logs import counted
-    from src.model import build, count_parameters, receptive_field
+    from src.model import build, count_parameters, layers
     from src.studies.catalogue import EXPERIMENTS, find
     from src.studies.published import STEPS
 
@@ -116,7 +116,7 @@ def list_experiments(options: Options) -> None:
         print(experiment.name)
         print(f"  layer line       {experiment.layer_line}")
         print(f"  parameters       {counted(step) if step else f'{count_parameters(build(experiment)):,}'}")
-        print(f"  receptive field  {receptive_field(experiment.layer_line)}")
+        print(f"  receptive field  {layers(experiment.layer_line)[-1].receptive_field}")
         print(f"  schedule         {experiment.schedule}")
         print(f"  recipe           {', '.join(recipe(experiment))}")
         if step:

@@ -5,6 +5,7 @@ A layer line is a sequence of words separated by blanks, read from the image to 
     16      3x3 convolution to 16 channels, no padding, stride 1
     16p     the same, zero-padded so that the map keeps its size
     t12     1x1 convolution (transition) to 12 channels
+    d16     3x3 depthwise convolution to 16 channels: each reads one channel, 16 must be a multiple of theirs
     7x10    7x7 convolution to 10 channels
     5x16s2  5x5 convolution to 16 channels, stride 2
     C24     crop: only the central 24x24 pixels are kept
@@ -30,7 +31,7 @@ IMAGE_SIZE = 28
 CLASSES = 10
 MOST_CHANNELS = 4096
 CONVOLUTION = re.compile(
-    r"(?:(?P<kernel>[1-9]\d*)x|(?P<transition>t))?(?P<channels>[1-9]\d*)(?P<padded>p?)(?:s(?P<stride>[2-9]))?"
+    r"(?:(?P<kernel>[1-9]\d*)x|(?P<letter>[td]))?(?P<channels>[1-9]\d*)(?P<padded>p?)(?:s(?P<stride>[2-9]))?"
 )
 CROP = re.compile(r"C(?P<size>[1-9]\d*)")
 
@@ -46,8 +47,9 @@ class Layer:
     padding: int  # on each side; negative for a crop
     in_channels: int
     channels: int
+    groups: int  # of channels, each convolved by itself: in_channels in a depthwise convolution, else 1
     size: int  # height and width of the output map
-    receptive_field: int  # input pixels, along one side, that one output unit depends on
+    receptive_field: int  # input pixels (padding too), along one side, that one output unit depends on
     jump: int  # input pixels between neighbouring output units
 
 
@@ -56,16 +58,15 @@ def layers(layer_line: str) -> list[Layer]:
 
     The receptive field follows r' = r + (kernel - 1) * jump, jump' = jump * stride
     (Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019).
-    Raises InputError, naming position and word, for a word that is none of the above, for more than
-    4,096 channels and for a map that shrinks below the kernel.
+    Raises InputError, naming position and word, for a word that is none of the above or does not fit its input.
     """
     if not isinstance(layer_line, str):
         raise InputError(f"layer line must be text such as '8 P 16 G t10', not {layer_line!r}.")
-    parsed = []
+    line = []
     channels, size, receptive_field, jump = 1, IMAGE_SIZE, 1, 1
     for position, word in enumerate(layer_line.split(), start=1):
         here = f"layer line '{layer_line}', word {position} '{word}'"
-        in_channels, stride, padding = channels, 1, 0
+        in_channels, stride, padding, groups = channels, 1, 0, 1
         if word == "P":
             kind, kernel, stride = "max pooling", 2, 2
         elif word == "G":
@@ -77,30 +78,30 @@ def layers(layer_line: str) -> list[Layer]:
             padding = -border // 2
         elif match := CONVOLUTION.fullmatch(word):
             kind, channels = "convolution", int(match["channels"])
-            kernel = 1 if match["transition"] else int(match["kernel"] or 3)
+            kernel = 1 if match["letter"] == "t" else int(match["kernel"] or 3)
             stride = int(match["stride"] or 1)
+            groups = in_channels if match["letter"] == "d" else 1
             if channels > MOST_CHANNELS:
                 raise InputError(f"{here}: channels must be from 1 to {MOST_CHANNELS:,}.")
+            if channels % groups:
+                raise InputError(f"{here}: channels must be a multiple of the {groups} that it is given.")
             if match["padded"]:
                 if kernel % 2 == 0:
                     raise InputError(f"{here}: an even kernel cannot keep the map size; drop the p.")
                 padding = kernel // 2
         else:
-            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12, 7x10 or 5x16s2, or P, G or C24.")
+            raise InputError(f"{here}: expected a convolution such as 16, 16p, t12, d16, 7x10 or 5x16s2, P, G or C24.")
         if kernel > size + 2 * padding:
             raise InputError(f"{here}: the {kernel}x{kernel} kernel does not fit the {size}x{size} map it is given.")
         size = (size + 2 * padding - kernel) // stride + 1
         receptive_field += (kernel - 1) * jump
         jump *= stride
-        parsed.append(Layer(word, kind, kernel, stride, padding, in_channels, channels, size, receptive_field, jump))
-    if not parsed:
+        line.append(
+            Layer(word, kind, kernel, stride, padding, in_channels, channels, groups, size, receptive_field, jump)
+        )
+    if not line:
         raise InputError("the layer line is empty; write for example '8 P 16 G t10'.")
-    return parsed
-
-
-def receptive_field(layer_line: str) -> int:
-    """Return the side, in input pixels (padding too), of the square that one output unit of a layer line depends on."""
-    return layers(layer_line)[-1].receptive_field
+    return line
 
 
 def check_layer_line(layer_line: str) -> None:
@@ -121,11 +122,11 @@ def build(experiment: "Experiment") -> nn.Sequential:
     """
     line = layers(experiment.layer_line)
     classifier = max(i for i, layer in enumerate(line) if layer.kind == "convolution")
-    blocks = [block(layer, experiment, is_classifier=i == classifier) for i, layer in enumerate(line)]
+    blocks = [block(layer, experiment, hidden=i != classifier) for i, layer in enumerate(line)]
     return nn.Sequential(*blocks, nn.Flatten())
 
 
-def block(layer: Layer, experiment: "Experiment", is_classifier: bool) -> nn.Module:
+def block(layer: Layer, experiment: "Experiment", hidden: bool) -> nn.Module:
     """Build the modules of one word of the layer line, as the experiment's fields say."""
     if layer.kind == "max pooling":
         return nn.MaxPool2d(layer.kernel, layer.stride)
@@ -134,18 +135,17 @@ def block(layer: Layer, experiment: "Experiment", is_classifier: bool) -> nn.Mod
     if layer.kind == "crop":
         return nn.ZeroPad2d(layer.padding)
 
-    concerned = {"none": False, "hidden": not is_classifier, "all": True}
-    concerned["3x3"] = layer.kernel == 3 and not is_classifier
+    concerned = {"none": False, "3x3": hidden and layer.kernel == 3, "hidden": hidden, "all": True}
     normalized = concerned[experiment.batch_normalization]
     bias = {"all": True, "none": False, "unless normalized": not normalized}[experiment.bias]
 
-    geometry = dict(kernel_size=layer.kernel, stride=layer.stride, padding=layer.padding)
+    geometry = dict(kernel_size=layer.kernel, stride=layer.stride, padding=layer.padding, groups=layer.groups)
     modules = [nn.Conv2d(layer.in_channels, layer.channels, **geometry, bias=bias)]
     if normalized:
         modules.append(nn.BatchNorm2d(layer.channels))
-    if not is_classifier:
+    if hidden:
         modules.insert(1 if experiment.relu_before_bn else len(modules), nn.ReLU())
-    if not is_classifier and concerned[experiment.dropout_after]:
+    if hidden and concerned[experiment.dropout_after]:
         if experiment.channel_dropout:
             modules.append(nn.Dropout2d(experiment.channel_dropout))
         if experiment.dropout:

@@ -7,7 +7,7 @@ from torch import nn
 from src import InputError
 from src.evidence.logs import count_running_statistics
 from src.experiments import MODEL4, SERIES
-from src.model import build, count_parameters, layers, receptive_field
+from src.model import build, count_parameters, layers
 from src.studies.published import STEPS
 
 PLAIN = replace(MODEL4, batch_normalization="none")
@@ -65,6 +65,15 @@ def test_a_crop_keeps_the_pixels_in_the_middle():
     assert torch.equal(build(replace(PLAIN, layer_line="C22 8 G t10"))[0](images), images[:, :, 3:25, 3:25])
 
 
+def test_a_depthwise_convolution_reads_one_channel_for_each_of_its_own():
+    convolution = build(replace(PLAIN, layer_line="2 d6 G t10"))[1][0]
+    assert count_parameters(convolution) == 6 * 9 + 6
+    first, second = torch.zeros(2, 26, 26)
+    maps = torch.stack([first, second + 1])[None]  # only the second channel has ink
+    answered = (convolution(maps) - convolution(torch.zeros_like(maps))).abs().amax(dim=(0, 2, 3)) > 0
+    assert answered.tolist() == [False] * 3 + [True] * 3
+
+
 def test_running_statistics_are_not_counted_as_parameters():
     network = nn.Sequential(nn.BatchNorm2d(8))
     assert count_parameters(network) == 16
@@ -82,7 +91,13 @@ def test_small_models_have_fewer_than_8000_parameters(name):
 
 @pytest.mark.parametrize(
     "layer_line",
-    ["8 12 P 16 16 18 G t10", "8p P t4 5x6p P 3x5 G t10", "7x3 P 2x4 P 5x10", "C24 5x4s2 C8 8ps3 3x10"],
+    [
+        "8 12 P 16 16 18 G t10",
+        "8p P t4 5x6p P 3x5 G t10",
+        "7x3 P 2x4 P 5x10",
+        "C24 5x4s2 C8 8ps3 3x10",
+        "4 d8 P d8ps2 G t10",
+    ],
 )
 def test_layer_geometry_is_that_of_the_built_network(layer_line):
     maps = torch.zeros(1, 1, 28, 28)
@@ -94,13 +109,24 @@ def test_layer_geometry_is_that_of_the_built_network(layer_line):
 
 @pytest.mark.parametrize(
     "layer_line",
-    ["8", "8 12", "8 12 P 16 16", "7x4 P t3 5x2", "8 P 8 P 8", "8 8 G", "5x4s2 3 P 3", "t2s3 2x3s2 2", "C24 8 P C9"],
+    [
+        "8",
+        "8 12",
+        "8 12 P 16 16",
+        "7x4 P t3 5x2",
+        "8 P 8 P 8",
+        "8 8 G",
+        "5x4s2 3 P 3",
+        "t2s3 2x3s2 2",
+        "C24 8 P C9",
+        "2 d4s2 d4",
+    ],
 )
 def test_receptive_field_is_where_the_gradient_is_not_zero(layer_line):
     modules = []
     for layer in layers(layer_line):
         if layer.kind == "convolution":
-            convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, layer.stride)
+            convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, layer.stride, groups=layer.groups)
             nn.init.constant_(convolution.weight, 1.0)
             modules.append(convolution)
         elif layer.kind == "crop":
@@ -112,7 +138,7 @@ def test_receptive_field_is_where_the_gradient_is_not_zero(layer_line):
     middle = maps.shape[-1] // 2
     maps[0, 0, middle, middle].backward()
     rows, columns = image.grad[0, 0].nonzero(as_tuple=True)
-    assert rows.max() - rows.min() + 1 == columns.max() - columns.min() + 1 == receptive_field(layer_line)
+    assert rows.max() - rows.min() + 1 == columns.max() - columns.min() + 1 == layers(layer_line)[-1].receptive_field
 
 
 def test_dropout_zeroes_whole_channels_and_only_while_training():
@@ -141,6 +167,8 @@ def test_the_classifier_has_neither_activation_nor_normalization_nor_dropout():
         ("8 16 P t10", ["10 logits"]),
         ("8 99999999999 G t10", ["word 2", "channels must be from 1 to 4,096"]),
         ("P", ["10 logits"]),
+        ("8 d12 G t10", ["word 2", "'d12'", "multiple of the 8"]),
+        ("8 5xd16 G t10", ["word 2", "d16"]),
         ("  ", ["empty"]),
         ("C25 8 G t10", ["word 1", "28x28", "even number"]),
         ("8 C26 G t10", ["word 2", "26x26", "even number"]),

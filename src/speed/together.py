@@ -65,7 +65,7 @@ def side_by_side(networks: Sequence[nn.Sequential]) -> nn.Sequential:
     grouped = copy.deepcopy(networks[0])
     for name, module in grouped.named_modules():
         if isinstance(module, nn.Conv2d):
-            module.groups = len(networks)
+            module.groups *= len(networks)
         if not isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             continue
         parts = [network.get_submodule(name) for network in networks]
