@@ -159,7 +159,6 @@ MODEL2 = replace(
 MODEL3 = replace(
     MODEL2,
     name="Model3",
-    target=(Condition("parameters", "<", 8000), Condition("generalization gap", "<", 0.2)),
     schedule=Constant(0.01),
     channel_dropout=0.0,
     augmentation=Augmentation(rotation=7, translation=1.5, scale=0.07, until=0.85),
