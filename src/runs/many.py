@@ -1,4 +1,8 @@
-"""Many runs: experiments x seeds, in processes or on a cluster, recorded as they finish and never trained twice."""
+"""Many runs: experiments x seeds, in processes or on a cluster, recorded as they finish and never trained twice.
+
+A cluster is clones of this repository in which make test ran: on one machine .venv/bin/dask scheduler, on all
+PYTHONPATH=. .venv/bin/dask worker ADDRESS --nworkers 2 --nthreads 1, and then python -m src run ... --dask ADDRESS.
+"""
 
 import contextlib
 import logging

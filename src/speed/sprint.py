@@ -169,15 +169,11 @@ def _statements(measured, records_by_name):
     reached = {e.name: fmean(values(records_by_name[e.name], "test accuracy")) for e in WAYS.values()}
     sooner = {way: seconds[USUAL] / seconds[way] for way in seconds}
     end = f"The usual loop ends at {reached[B4.name]:.2f} % after {seconds[USUAL]:.0f} seconds; "
-    for name, in_16_bits, least, start in [
-        (SPRINT.name, SPRINT_16_BITS.name, 60, end),
-        (SMALL_SPRINT.name, SMALL_16_BITS.name, 15, ""),
-    ]:
+    for name, least, start in [(SPRINT.name, 60, end), (SMALL_SPRINT.name, 15, "")]:
         records, met = records_by_name[name], sooner[name] >= least and reached[name] >= GOAL
         yield (
             f"{start}{name}, {records[0].parameters:,} parameters, at {reached[name]:.2f} % ({len(records)} seeds) "
-            f"after {seconds[name]:.1f} seconds; in bfloat16 at {reached[in_16_bits]:.2f} % after "
-            f"{seconds[in_16_bits]:.1f} seconds ({sooner[in_16_bits]:.0f}x). "
+            f"after {seconds[name]:.1f} seconds. "
             f"{goal(f'{GOAL} % at least {least}x sooner', f'{sooner[name]:.0f}x', met)}"
         )
     histories = [[100 * epoch.test_accuracy for epoch in record.history] for record in records_by_name[B4.name]]
