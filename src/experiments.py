@@ -153,13 +153,12 @@ MODEL2 = replace(
     name="Model2",
     target=(Condition("parameters", "<", 8000), Condition("generalization gap", "<", 0.2)),
     layer_line="8 10 P 12 14 16 15 G t10",
-    schedule=Constant(0.01),
+    schedule=Constant(0.003),
     channel_dropout=0.05,
 )
 MODEL3 = replace(
     MODEL2,
     name="Model3",
-    schedule=Constant(0.01),
     channel_dropout=0.0,
     augmentation=Augmentation(rotation=7, translation=1.5, scale=0.07, until=0.85),
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4, Constant
 
 PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization="none", schedule=Constant(0.003))
-POOLED = replace(MODEL1, name="Pooled", target=(), layer_line=MODEL2.layer_line, schedule=Constant(0.01))
+POOLED = replace(MODEL1, name="Pooled", target=(), layer_line=MODEL2.layer_line)
 LADDER = [PLAIN, MODEL1, POOLED, MODEL2, MODEL3, MODEL4]
 
 # Pairs of Model4 without and with one technique, everything else as it is.
