@@ -35,7 +35,7 @@ def layer_table(experiment: Experiment) -> str:
     network = build(experiment)
     for layer, module in zip(layers(experiment.layer_line), network, strict=False):
         side = layer.size if layer.kind == "crop" else layer.kernel
-        name = f"{side}x{side} {'depthwise ' if layer.groups > 1 else ''}{layer.kind}"
+        name = f"{side}x{side} {layer.kind}"
         output = f"{layer.channels} x {layer.size} x {layer.size}"
         parameters = count_parameters(module)
         lines.append(f"{layer.word:>6}  {name:<26}{output:>12}  {layer.receptive_field:>15}  {parameters:>10,}")

@@ -74,6 +74,12 @@ def test_a_depthwise_convolution_reads_one_channel_for_each_of_its_own():
     assert answered.tolist() == [False] * 3 + [True] * 3
 
 
+def test_a_separable_convolution_has_nothing_between_its_two():
+    block = build(replace(PLAIN, layer_line="4 s6 G t10", batch_normalization="hidden", channel_dropout=0.1))[1]
+    assert [type(module) for module in block] == [nn.Conv2d, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Dropout2d]
+    assert count_parameters(block) == 4 * 9 + 4 * 6 + 2 * 6  # depthwise, 1x1, normalization
+
+
 def test_running_statistics_are_not_counted_as_parameters():
     network = nn.Sequential(nn.BatchNorm2d(8))
     assert count_parameters(network) == 16
@@ -125,8 +131,8 @@ def test_layer_geometry_is_that_of_the_built_network(layer_line):
 def test_receptive_field_is_where_the_gradient_is_not_zero(layer_line):
     modules = []
     for layer in layers(layer_line):
-        if layer.kind == "convolution":
-            convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, layer.stride, groups=layer.groups)
+        if "convolution" in layer.kind:
+            convolution = nn.Conv2d(layer.in_channels, layer.channels, layer.kernel, layer.stride)
             nn.init.constant_(convolution.weight, 1.0)
             modules.append(convolution)
         elif layer.kind == "crop":
