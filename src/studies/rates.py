@@ -5,11 +5,11 @@ from dataclasses import replace
 from src.experiments import Constant, Experiment, OneCycle
 from src.studies.ladder import LADDER
 
-RATES = (0.001, 0.003, 0.01, 0.02, 0.03)
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.02, 0.03)
 
 
 def at_rate(experiment: Experiment, rate: float) -> Experiment:
-    """Return an experiment with a learning rate, the peak if it has a one-cycle schedule, under a name that says it."""
+    """Return an experiment with a learning rate, the peak if it has a one-cycle schedule, named after its rate."""
     one_cycle = isinstance(experiment.schedule, OneCycle)
     schedule = replace(experiment.schedule, peak=rate) if one_cycle else Constant(rate)
     return replace(experiment, name=f"{experiment.name}-rate-{rate:g}", target=(), schedule=schedule)
