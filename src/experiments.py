@@ -139,7 +139,7 @@ class Experiment(Checked):
             raise InputError("Experiment.ghost_batches above 1 cannot be repeated with dropout; leave one of them out.")
 
 
-# One technique a step, on one layer line; the rate of each is the best on the validation split (studies/rates.py).
+# One technique a step; the rate of each is the best of six on the validation split (studies/rates.py).
 MODEL1 = Experiment(
     name="Model1",
     target=(Condition("train accuracy", ">=", 99.5), Condition("generalization gap", ">", 0.2)),

@@ -42,7 +42,7 @@ class Layer:
     """One word of a layer line with its geometry: maps are square, sizes in pixels."""
 
     word: str
-    kind: str  # "(depthwise, separable) convolution", "max pooling", "global average pooling" or "crop"
+    kind: str  # "convolution", "depthwise" or "separable convolution", "max pooling", "global average pooling", "crop"
     kernel: int
     stride: int
     padding: int  # on each side; negative for a crop

@@ -16,7 +16,7 @@ def test_list_shows_every_experiment_with_its_layer_line_and_parameters(capsys):
     output = capsys.readouterr().out
     for experiment in SERIES.values():
         assert experiment.name in output and experiment.layer_line in output
-    assert "14,190" in output and "7,890" in output
+    assert "10,120" in output and "7,870" in output
 
 
 def test_the_help_names_the_groups_that_there_are():

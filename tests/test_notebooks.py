@@ -162,8 +162,8 @@ def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_targe
 @pytest.mark.parametrize(
     "experiment, words",
     [
-        (MODEL4, "Model4, changed from Model3:\n  layer line: 8 12"),
-        (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  layer line: 8 12"),
+        (MODEL4, "Model4, changed from Model3:\n  schedule: constant 0.003 → one-cycle"),
+        (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  schedule: constant"),
         (replace(MODEL4, name="mine", epochs=5), "mine, changed from Model4:\n  epochs: 15 → 5"),
         (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing (a network of your own"),
     ],

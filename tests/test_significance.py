@@ -17,11 +17,11 @@ def test_the_interval_is_students():
 
 def test_the_interval_over_resplits_is_wider_because_they_share_images():
     values = [99.3, 99.4, 99.35, 99.45]
-    (mean, alone), (same, shared) = mean_interval(values), mean_interval(values, overlap=RESPLITS)
+    (mean, alone), (same, shared) = mean_interval(values), mean_interval(values, RESPLITS)
     # Nadeau and Bengio: the variance of the mean is (1/n + test/train) times that of one value, in the place of 1/n.
     assert mean == same and math.isclose(shared / alone, math.sqrt((1 / 4 + 1 / 6) / (1 / 4)))
     differences = [0.02, 0.03, 0.05, 0.06]
-    assert effect(differences) == "helps" and effect(differences, overlap=2) == "no difference shown"
+    assert effect(differences) == "helps" and effect(differences, test_to_train=2) == "no difference shown"
 
 
 @pytest.mark.parametrize("value", [0.0, 0.14, 99.1])

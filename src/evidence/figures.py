@@ -243,7 +243,7 @@ def series(records_by_name: Records, question: str = "What does each model reach
 
 @styled
 def rates(trials: dict[str, dict[float, Sequence[Record]]], title: str) -> Figure:
-    """Draw what each learning rate reaches: label of a line -> rate -> records; mean over seeds, 95 % interval."""
+    """Draw what each learning rate reaches: label of each of two lines -> rate -> records; mean, 95 % interval."""
     figure, ax = plt.subplots(figsize=(9, 4.4))
     looks = [dict(color=GREEN, marker="s", linestyle=(0, (1, 1))), dict(color=BLUE, marker="o", linestyle="-")]
     for (label, by_rate), look, aside in zip(trials.items(), looks, [0.98, 1.02], strict=True):
@@ -261,7 +261,7 @@ def rates(trials: dict[str, dict[float, Sequence[Record]]], title: str) -> Figur
 
 @styled
 def schedules(experiments: Sequence[Experiment]) -> Figure:
-    """Draw the learning rate of experiments during their training; not of Plateau, which depends on the training."""
+    """Draw the learning rate of two experiments during training; not of Plateau, which depends on the training."""
     figure, ax = plt.subplots(figsize=(9, 3.6))
     done = np.linspace(0, 1, 1000, endpoint=False)
     for experiment, color, line in zip(experiments, [GREEN, BLUE], [(0, (1, 1)), "-"], strict=True):

@@ -8,7 +8,7 @@ from statistics import fmean
 from torch import nn
 
 from src.evidence.significance import RESPLITS, effect, mean_interval
-from src.evidence.tables import Records, Row, differences, interval, values
+from src.evidence.tables import Records, Row, differences, interval, standing, values
 from src.experiments import MODEL4, SERIES, changes
 from src.model import build, count_parameters
 from src.studies.published import Step, of_log
@@ -92,29 +92,19 @@ def lead(steps: dict[str, Step], records_by_name: Records, resplits_by_name: Rec
     return (
         f"Model4 ends at {interval(values(ours, 'test accuracy'))} % with {ours[0].parameters:,} parameters. "
         f"The best published step by the same mean is {best}, at {interval(values(theirs, 'test accuracy'))} % with "
-        f"{theirs[0].parameters:,}. On the {len(paired)} seeds that both have, Model4 is "
-        f"{interval(paired, signed=True)} points from it ({_standing(effect(paired))}). On ten re-splits of all "
-        f"digits, where nothing was chosen, it is {_on_resplits(resplits_by_name)}."
+        f"{theirs[0].parameters:,}: a difference of {interval(paired, signed=True)} points on the {len(paired)} seeds "
+        f"that both have ({standing(paired, test_to_train=0)}). On ten re-splits of all digits, Model4 minus the last "
+        f"step of each log, in points: {_on_resplits(resplits_by_name)}."
     )
 
 
 def _on_resplits(resplits_by_name):
-    """Say by how many points Model4 is better than each log's last step on the re-splits."""
-    differences_by_name = {
-        name: differences(records, resplits_by_name[MODEL4.name])
+    """Say how Model4 stands beside each log's last step on the re-splits."""
+    return ", ".join(
+        f"{name} {interval(paired, signed=True, test_to_train=RESPLITS)} ({standing(paired)})"
         for name, records in resplits_by_name.items()
-        if name not in SERIES
-    }
-    *others, last = (
-        f"{interval(points, signed=True, overlap=RESPLITS)} points from {name} ({_standing(effect(points, RESPLITS))})"
-        for name, points in differences_by_name.items()
+        if name not in SERIES and (paired := differences(records, resplits_by_name[MODEL4.name]))
     )
-    return f"{', '.join(others)} and {last}"
-
-
-def _standing(effect):
-    """Say of a recipe, not of a change, what significance.effect() says."""
-    return {"helps": "better", "hurts": "worse"}.get(effect, effect)
 
 
 def claims(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:

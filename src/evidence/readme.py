@@ -24,7 +24,6 @@ from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
-from src.studies.rates import BY_RATE
 from src.studies.sprint import SPRINT_CHOICES, SPRINTS
 from src.studies.trials import CHOICES
 
@@ -91,7 +90,7 @@ def _render(root):
 def load_evidence(results: Path = RESULTS) -> Evidence:
     """Return the records below a folder.
 
-    Raises InputError unless every experiment has the seeds that comparisons need; published steps may have none yet.
+    Raises InputError unless every experiment has the seeds that comparisons need; a new published step may have none.
     """
     tests = _load(results, "test", (GROUPS["published"], []), (COMPARED, range(10)), (SPRINTS, range(20)))
     trials = _load(
@@ -103,7 +102,11 @@ def load_evidence(results: Path = RESULTS) -> Evidence:
         (GROUPS["sprint-choices"], range(6)),
     )
     resplits = [_load(results, f"resplit-{k}", (GROUPS["resplits"], [k])) for k in range(10)]
-    return Evidence(tests, trials, {name: [by_name[name][0] for by_name in resplits] for name in resplits[0]})
+    paired = {
+        experiment.name: [record for k in range(10) for record in resplits[k][experiment.name] if record.seed == k]
+        for experiment in GROUPS["resplits"]
+    }
+    return Evidence(tests, trials, paired)
 
 
 def _load(results, split, *needed):
@@ -195,7 +198,7 @@ def figures(evidence: Evidence) -> Drawings:
     """Return the figures that are drawn from records."""
     records_by_name = evidence.tests
     by_rate = {
-        f"{step.name}, {words}": {rate: evidence.trials[trial.name] for rate, trial in BY_RATE[step].items()}
+        f"{step.name}, {words}": tables.by_rate(step, evidence.trials)
         for step, words in [(MODEL3, "constant rate"), (MODEL4, "one-cycle schedule")]
     }
     drawings = {

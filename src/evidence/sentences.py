@@ -30,9 +30,8 @@ def verdicts(target: Sequence[Condition], records: Sequence[Record]) -> list[str
 def analysis(record: Record, target: Sequence[Condition]) -> str:
     """Say what one run shows, how far it can be trusted, and whether its target is met.
 
-    The training accuracy is an average over an epoch. In the first epochs the network changes a lot within each, and
-    the average lies below the test accuracy for this reason alone: so before EPOCHS_TO_READ_A_GAP epochs nothing is
-    said of a gap or of the best epoch. The target of a run whose number of epochs was set (EPOCHS=1) is not judged.
+    Before EPOCHS_TO_READ_A_GAP epochs the network still changes a lot, so nothing is said of a gap or of the best
+    epoch. The target of a run whose number of epochs was set (EPOCHS=1) is not judged.
     """
     train, test, gap = (QUANTITIES[name](record) for name in ("train accuracy", "test accuracy", "generalization gap"))
     best = max(record.history, key=lambda epoch: epoch.test_accuracy)
@@ -67,17 +66,18 @@ def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
         f"**Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
         f"train {interval(values(records, 'train accuracy'))} %, test {interval(tests)} % "
         f"(from {min(tests):.2f} to {max(tests):.2f}); on {len(resplits)} re-splits "
-        f"{interval(values(resplits, 'test accuracy'), overlap=RESPLITS)} %; {records[0].parameters:,} parameters."
+        f"{interval(values(resplits, 'test accuracy'), test_to_train=RESPLITS)} %; "
+        f"{records[0].parameters:,} parameters."
     )
     analysis = (
         f"**Analysis.** The generalization gap is {gap:+.2f} points: "
-        f"{_reading(gap, _sampling_error(tests[0], records[0]))}."
+        f"{_reading(gap, _sampling_error(fmean(tests), records[0]))}."
     )
     for step in _steps_to(name, records_by_name):
         paired = differences(step.before, step.after)
         analysis += (
-            f" {step.name} against {step.before[0].experiment} ({step.change}), on {len(paired)} seeds: "
-            f"{interval(paired, signed=True)} points, {effect(paired)}."
+            f" {step.name} minus {step.before[0].experiment}, on {len(paired)} seeds: "
+            f"{interval(paired, signed=True)} points ({effect(paired)})."
         )
     return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records))}."
 

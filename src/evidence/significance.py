@@ -9,25 +9,26 @@ from statistics import fmean
 from scipy import stats
 
 CONFIDENCE = 0.95
-RESPLITS = 10_000 / 60_000  # overlap of the re-splits, see mean_interval()
+RESPLITS = 10_000 / 60_000  # test_to_train of the re-splits, see mean_interval()
 
 
-def mean_interval(values: Sequence[float], overlap: float = 0.0) -> tuple[float, float]:
+def mean_interval(values: Sequence[float], test_to_train: float = 0.0) -> tuple[float, float]:
     """Return the mean and the half-width of its 95 % t-interval, nan for fewer than three values.
 
-    overlap: 0 for independent values. Values from random re-splits of the same images are not: their interval is
-    widened by the ratio of test to training images (Nadeau and Bengio 2003).
+    test_to_train: of values from n random re-splits of the same images, which are not independent, the number of test
+    images divided by that of training images; the variance of their mean is taken as 1/n plus this ratio, in the place
+    of 1/n, times that of one value (Nadeau and Bengio 2003).
     """
     if len(values) < 3:
         return fmean(values), math.nan
     with warnings.catch_warnings(action="ignore"):  # SciPy warns of equal values
         interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
-    return fmean(values), float(interval.high - interval.low) / 2 * math.sqrt(1 + overlap * len(values))
+    return fmean(values), float(interval.high - interval.low) / 2 * math.sqrt(1 + test_to_train * len(values))
 
 
-def effect(differences: Sequence[float], overlap: float = 0.0) -> str:
+def effect(differences: Sequence[float], test_to_train: float = 0.0) -> str:
     """Say what paired differences show: "helps" if their mean_interval() lies above 0, "hurts" if below."""
-    mean, half_width = mean_interval(differences, overlap)
+    mean, half_width = mean_interval(differences, test_to_train)
     if abs(mean) > half_width:
         return "helps" if mean > 0 else "hurts"
     return "no difference shown"

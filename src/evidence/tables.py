@@ -46,9 +46,9 @@ def differences(before: Sequence[Record], after: Sequence[Record]) -> list[float
     return [later - earlier for earlier, later in zip(old, new, strict=True)]
 
 
-def interval(numbers: Sequence[float], signed: bool = False, overlap: float = 0.0) -> str:
+def interval(numbers: Sequence[float], signed: bool = False, test_to_train: float = 0.0) -> str:
     """Return the mean of numbers and its mean_interval() as text; one or two numbers as they are."""
-    mean, half_width = mean_interval(numbers, overlap)
+    mean, half_width = mean_interval(numbers, test_to_train)
     form = "+.2f" if signed else ".2f"
     return (
         ", ".join(format(n, form) for n in numbers) if math.isnan(half_width) else f"{mean:{form}} ± {half_width:.2f}"
@@ -72,7 +72,7 @@ def summary(records_by_name: Records) -> list[Row]:
             "parameters": f"{records[0].parameters:,}",
             "epochs": f"{len(records[0].history)}",
             "seeds": f"{len(records)}",
-            "train %": "" if records[0].train_accuracy is None else interval(values(records, "train accuracy")),
+            "train %": interval(values(records, "train accuracy")) if _have_train_accuracy(records) else "",
             f"{records[0].split} %": interval(values(records, "test accuracy")),
             "lowest of last 3 epochs": f"{min(values(records, 'lowest of the last three epochs')):.2f}",
             "best epoch %": interval(values(records, "best epoch")),
@@ -82,11 +82,15 @@ def summary(records_by_name: Records) -> list[Row]:
     ]
 
 
+def _have_train_accuracy(records):
+    return all(record.train_accuracy is not None for record in records)
+
+
 def with_resplits(rows: Iterable[Row], resplits_by_name: Records) -> Iterator[Row]:
     """Add to rows of summary() the accuracy on re-splits of all digits."""
     for row in rows:
         records = resplits_by_name[row["model"]]
-        yield row | {f"{len(records)} re-splits %": interval(values(records, "test accuracy"), overlap=RESPLITS)}
+        yield row | {f"{len(records)} re-splits %": interval(values(records, "test accuracy"), test_to_train=RESPLITS)}
 
 
 @dataclass(frozen=True)
@@ -191,34 +195,40 @@ def choices(choices: dict[Experiment, list[Experiment]], trials_by_name: Records
             }
 
 
+def by_rate(step: Experiment, trials_by_name: Records) -> dict[float, list[Record]]:
+    """Return the trials of a step of the ladder by their learning rate, those of seeds that all of them have."""
+    trials = on_shared_seeds(*(trials_by_name[trial.name] for trial in BY_RATE[step].values()))
+    return dict(zip(BY_RATE[step], trials, strict=True))
+
+
 def rates(trials_by_name: Records) -> Iterator[Row]:
     """Show the mean validation accuracy of each step of the ladder at each learning rate, the best in bold."""
-    for step, by_rate in BY_RATE.items():
-        trials = on_shared_seeds(*(trials_by_name[trial.name] for trial in by_rate.values()))
-        means = [fmean(values(records, "test accuracy")) for records in trials]
-        yield {
-            "step": step.name,
-            "seeds": seed_range(trials[0]),
-            **{
-                f"{rate:g}": f"**{mean:.2f}**" if mean == max(means) else f"{mean:.2f}"
-                for rate, mean in zip(by_rate, means, strict=True)
-            },
-        }
+    for step in BY_RATE:
+        trials = by_rate(step, trials_by_name)
+        means = {rate: fmean(values(records, "test accuracy")) for rate, records in trials.items()}
+        best = max(means.values())
+        cells = {f"{rate:g}": f"**{mean:.3f}**" if mean == best else f"{mean:.3f}" for rate, mean in means.items()}
+        yield {"step": step.name, "seeds": seed_range(next(iter(trials.values()))), **cells}
 
 
 def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
-    """Show experiments on the test set and on re-splits of all digits, and what Model4 is worth against each there."""
+    """Show experiments on the test set and on re-splits of all digits, and how Model4 stands beside each there."""
     for name, records in resplits_by_name.items():
-        points, is_other = differences(records, resplits_by_name[MODEL4.name]), name != MODEL4.name
+        paired, is_other = differences(records, resplits_by_name[MODEL4.name]), name != MODEL4.name
         yield {
             "experiment": name,
             "parameters": f"{records[0].parameters:,}",
             "test %": interval(values(tests_by_name[name], "test accuracy")),
             "seeds": f"{len(tests_by_name[name])}",
-            f"{len(records)} re-splits %": interval(values(records, "test accuracy"), overlap=RESPLITS),
-            "Model4 in its place, in points": interval(points, signed=True, overlap=RESPLITS) if is_other else "",
-            "effect": effect(points, RESPLITS) if is_other else "",
+            f"{len(records)} re-splits %": interval(values(records, "test accuracy"), test_to_train=RESPLITS),
+            "Model4 minus this, in points": interval(paired, signed=True, test_to_train=RESPLITS) if is_other else "",
+            "Model4 is": standing(paired) if is_other else "",
         }
+
+
+def standing(differences: Sequence[float], test_to_train: float = RESPLITS) -> str:
+    """Say how a recipe stands beside another, from paired differences: "better", "worse" or "no difference shown"."""
+    return {"helps": "better", "hurts": "worse"}.get(shown := effect(differences, test_to_train), shown)
 
 
 def text(rows: Iterable[Row]) -> str:

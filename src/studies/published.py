@@ -161,7 +161,7 @@ STEPS = {
 }
 
 
-LAST_STEPS = list({step.log: step.experiment for step in STEPS.values()}.values())  # of each log
+LAST_STEPS = [A3, B4, C4, D3, E4]  # of each log; also run on the re-splits
 
 
 def of_log(steps: dict[str, Step], log: str) -> dict[str, Step]:
