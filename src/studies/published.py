@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from src.augment import Augmentation
 from src.experiments import SGD, Adam, AdamW, Constant, Experiment, OneCycle, Plateau, StepDecay
+from src.studies.changed import changed
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,4 @@ _CHANGES = {
         "Adam": dict(schedule=Plateau(0.01, patience=2, gamma=0.5), optimizer=Adam(), dropout=0.05),
     },
 }
-PUBLISHED_CHOICES = {
-    step: [replace(step, name=f"{step.name}-{word}", **change) for word, change in changes.items()]
-    for step, changes in _CHANGES.items()
-}
+PUBLISHED_CHOICES = {step: changed(step, changes) for step, changes in _CHANGES.items()}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from src.augment import Augmentation
 from src.experiments import MODEL4, SGD, AdamW, Experiment, OneCycle
+from src.studies.changed import changed
 from src.studies.published import STEPS
 
 B4 = STEPS["B4"].experiment
@@ -52,15 +53,10 @@ LADDER = {
 SPRINTS = list(LADDER)
 
 
-def _changed(start: Experiment, changes: dict[str, dict]) -> list[Experiment]:
-    """Return an experiment with each of some changes; the words are in the names of their records."""
-    return [replace(start, name=f"{start.name}-{word}", **change) for word, change in changes.items()]
-
-
 # Each list holds changes to the experiment before it.
 SPRINT_CHOICES = {
     START: [
-        *_changed(
+        *changed(
             START,
             {
                 "batch-64": SMALLER_BATCHES,
@@ -80,9 +76,9 @@ SPRINT_CHOICES = {
         ),
         SMOOTHED,
     ],
-    SMOOTHED: [CROPPED, *_changed(SMOOTHED, {"crop-22": dict(layer_line="C22 3x16s2 32 P 64 2x10")})],
+    SMOOTHED: [CROPPED, *changed(SMOOTHED, {"crop-22": dict(layer_line="C22 3x16s2 32 P 64 2x10")})],
     CROPPED: [
-        *_changed(
+        *changed(
             CROPPED,
             {
                 "96": dict(layer_line="C24 5x16s2 32 P 96 2x10"),
@@ -95,7 +91,7 @@ SPRINT_CHOICES = {
         SPRINT,
     ],
     SPRINT: [
-        *_changed(
+        *changed(
             SPRINT,
             {
                 "batch-64": SMALLER_BATCHES,
@@ -107,9 +103,9 @@ SPRINT_CHOICES = {
         ),
         SPRINT_16_BITS,
     ],
-    SPRINT_99: _changed(SPRINT_99, {"plain": dict(augmentation=None), "batch-256": dict(batch_size=256)}),
+    SPRINT_99: changed(SPRINT_99, {"plain": dict(augmentation=None), "batch-256": dict(batch_size=256)}),
     SMALL_SPRINT: [
-        *_changed(SMALL_SPRINT, {"3-epochs": dict(hardest=1.0, epochs=3), "4-epochs": dict(epochs=4)}),
+        *changed(SMALL_SPRINT, {"3-epochs": dict(hardest=1.0, epochs=3), "4-epochs": dict(epochs=4)}),
         SMALL_16_BITS,
     ],
 }
