@@ -64,7 +64,7 @@ class _Client(NotebookClient):
 
 def _error(cell):
     """Return the sentence that a failed cell shows in the place of a traceback, or the traceback without colours."""
-    [traceback] = [output.traceback for output in cell.outputs if output.output_type == "error"]
+    traceback = next(output.traceback for output in cell.outputs if output.output_type == "error")
     if len(traceback) == 1:
         return traceback[0].removeprefix("error: ")
     return f"cell {cell.execution_count} failed.\n" + re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(traceback))

@@ -80,8 +80,12 @@ def test_each_epoch_is_shown_with_the_name_of_the_notebook_and_is_no_part_of_it(
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom src.model import layers\nlayers('8 Q G t10')",
             r"Mine: [^\n]*word 2 'Q'[^\n]*\.$",
         ),
+        (
+            "from IPython.display import Image\nImage('none.png')",
+            r"Mine: cell 1 failed\.\n[^\x1b]*FileNotFoundError[^\x1b]*'none\.png'",
+        ),
     ],
-    ids=["a mistake", "a dead kernel", "bad input"],
+    ids=["a mistake", "a dead kernel", "bad input", "a picture that is not there"],
 )
 def test_a_cell_that_fails_says_why_and_nothing_is_written(notebook, tmp_path, cell, words):
     path = notebook(cell, "print('never')")

@@ -67,10 +67,11 @@ def test_exporting_what_is_not_kept_is_one_sentence(tmp_path, capsys):
 def test_multiply_adds_are_those_of_the_convolutions():
     words = [
         (26, 9 * 1 * 8),
-        (24, 9 * 8 * 12),
-        (10, 9 * 12 * 16),
-        (8, 9 * 16 * 16),
-        (6, 9 * 16 * 18),
-        (1, 36 * 18 * 10),
+        (24, 9 * 8 * 10),
+        (10, 9 * 10 * 12),
+        (8, 9 * 12 * 14),
+        (6, 9 * 14 * 16),
+        (4, 9 * 16 * 15),
+        (1, 16 * 15 * 10),
     ]
     assert multiply_adds(fold(build(SERIES["Model1"]))) == sum(size**2 * weights for size, weights in words)

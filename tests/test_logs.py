@@ -114,7 +114,7 @@ def test_the_lead_names_the_best_step_that_has_records(records_by_name):
 
 
 def test_claims_are_counted_by_what_came_of_them(records_by_name):
-    pairs = [("a", MODEL1, SERIES["Model3"], +0.1), ("b", SERIES["Model3"], MODEL4, +0.1), ("c", MODEL4, MODEL1, +0.1)]
+    pairs = [("a", MODEL1, MODEL2, +0.1), ("b", SERIES["Model3"], MODEL4, +0.1), ("c", MODEL4, MODEL1, +0.1)]
     steps, records = {}, {}
     for log, first, second, claimed in pairs:
         for place, experiment, test in [(1, first, 99.0), (2, second, 99.0 + claimed)]:

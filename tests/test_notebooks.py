@@ -79,6 +79,8 @@ def copy(tmp_path_factory):
     unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
     for name in ["src", "notebooks", "results"]:
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    (folder / "images").mkdir()
+    shutil.copy(ROOT / "images" / "rates.png", folder / "images")  # Model4 shows it
     with open(folder / "src" / "data.py", "a", encoding="utf-8") as file:
         file.write(FEW_DIGITS)
     return folder
@@ -422,7 +424,7 @@ def test_a_change_is_compared_with_a_model_in_one_cell(kernel, tmp_path, change,
     )
     assert not cell.tracebacks and cell.pictures == 1 and (tmp_path / "mine-against-Model4.png").exists()
     output = " ".join("".join(cell.texts).split())
-    assert re.search(r"Model4 7,870 15 10 99.40 ± 0.01 .* mine [\d,]+ 1 3 ", output)
+    assert re.search(r"Model4 7,870 15 10 99.76 ± 0.01 .* mine [\d,]+ 1 3 ", output)
     assert re.search(r"Against Model4, on the 3 seeds .*: the change hurts. The number of epochs differs too", output)
 
 

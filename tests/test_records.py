@@ -26,7 +26,7 @@ def path(record, tmp_path):
 
 def test_a_record_is_read_back_as_it_was_written(record, path):
     assert records.load(path) == record
-    assert record.parameters == 14_190 and len(record.predictions) == 200
+    assert record.parameters == 10_120 and len(record.predictions) == 200
 
 
 def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
