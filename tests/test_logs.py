@@ -108,9 +108,9 @@ def test_points_stand_at_their_number_of_parameters(records_by_name):
     assert drawn == {point.parameters for point in points}
 
 
-def test_the_lead_names_the_best_step_that_has_records(records_by_name):
+def test_the_lead_names_the_best_step_that_has_records(evidence, records_by_name):
     records = {name: [] for name in STEPS} | {name: records_by_name[name] for name in ["Model4", "A1", "B4"]}
-    assert "The best published step by the same mean is B4, at" in logs.lead(STEPS, records)
+    assert "The best published step by the same mean is B4, at" in logs.lead(STEPS, records, evidence.resplits)
 
 
 def test_claims_are_counted_by_what_came_of_them(records_by_name):

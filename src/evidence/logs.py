@@ -7,7 +7,7 @@ from statistics import fmean
 
 from torch import nn
 
-from src.evidence.significance import effect, mean_interval
+from src.evidence.significance import RESPLITS, effect, mean_interval
 from src.evidence.tables import Records, Row, differences, interval, standing, values
 from src.experiments import MODEL4, SERIES, changes
 from src.model import build, count_parameters
@@ -83,8 +83,8 @@ def _compared(step, best, records):
     return ", ".join(words) or ("reached" if step.test is not None else "train reached")
 
 
-def lead(steps: dict[str, Step], records_by_name: Records) -> str:
-    """Say how Model4 stands beside the best of the Steps by their mean."""
+def lead(steps: dict[str, Step], records_by_name: Records, resplits_by_name: Records) -> str:
+    """Say how Model4 stands beside the best of the Steps by their mean, and beside each log's last on the re-splits."""
     means = {name: fmean(values(records_by_name[name], "test accuracy")) for name in steps if records_by_name[name]}
     best = max(means, key=means.get)
     ours, theirs = records_by_name[MODEL4.name], records_by_name[best]
@@ -93,7 +93,17 @@ def lead(steps: dict[str, Step], records_by_name: Records) -> str:
         f"Model4 ends at {interval(values(ours, 'test accuracy'))} % with {ours[0].parameters:,} parameters. "
         f"The best published step by the same mean is {best}, at {interval(values(theirs, 'test accuracy'))} % with "
         f"{theirs[0].parameters:,}: a difference of {interval(paired, signed=True)} points on the {len(paired)} seeds "
-        f"that both have ({standing(paired, test_to_train=0)})."
+        f"that both have ({standing(paired, test_to_train=0)}). On ten re-splits of all digits, Model4 minus the last "
+        f"step of each log, in points: {_on_resplits(resplits_by_name)}."
+    )
+
+
+def _on_resplits(resplits_by_name):
+    """Say how Model4 stands beside each log's last step on the re-splits."""
+    return ", ".join(
+        f"{name} {interval(paired, signed=True, test_to_train=RESPLITS)} ({standing(paired)})"
+        for name, records in resplits_by_name.items()
+        if name not in SERIES and (paired := differences(records, resplits_by_name[MODEL4.name]))
     )
 
 

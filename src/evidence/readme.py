@@ -151,7 +151,7 @@ def _without(rows, *hidden):
 
 
 def _lead(evidence):
-    return f"{logs.lead(STEPS, evidence.tests)} {logs.tally(STEPS, evidence.tests)}"
+    return f"{logs.lead(STEPS, evidence.tests, evidence.resplits)} {logs.tally(STEPS, evidence.tests)}"
 
 
 def statements(evidence: Evidence) -> dict[str, str]:

@@ -6,7 +6,7 @@
 from src import InputError
 from src.experiments import SERIES, Experiment
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
-from src.studies.published import PUBLISHED_CHOICES, STEPS
+from src.studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS
 from src.studies.rates import BY_RATE
 from src.studies.sprint import SPRINT_CHOICES, SPRINTS
 from src.studies.trials import CHOICES
@@ -23,7 +23,7 @@ GROUPS = {
     "leave-one-out": [other for pair in LEAVE_ONE_OUT for other in pair if other not in SERIES.values()],
     "choices": _compared(CHOICES),
     "rates": [experiment for at_rates in BY_RATE.values() for experiment in at_rates.values()],
-    "resplits": list(SERIES.values()),
+    "resplits": [*SERIES.values(), *LAST_STEPS],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
     "sprint": SPRINTS,
