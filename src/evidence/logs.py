@@ -68,8 +68,8 @@ def results(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:
             "test % here, best epoch of the best seed": f"{best:.2f}" if records else "",
             "test % here": interval(values(records, "test accuracy")) if records else "",
             "seeds": f"{len(records)}",
-            "train % reported": f"{step.train:.2f}",
-            "train % here": interval(values(records, "accuracy while learning")) if records else "",
+            "train % while learning, reported": f"{step.train:.2f}",
+            "train % while learning, here": interval(values(records, "accuracy while learning")) if records else "",
             "compared with the log": _compared(step, best, records) if records else "not run yet",
         }
 
@@ -80,7 +80,7 @@ def _compared(step, best, records):
     away = round(fmean(values(records, "accuracy while learning")) - step.train, 2)
     words = [f"test {short:.2f} short"] if short > 0 else []
     words += [f"train {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
-    return ", ".join(words) or ("reached" if step.test is not None else "train reached")
+    return ", ".join(words) or ("reached" if step.test is not None else f"train within {TRAIN_TOLERANCE}")
 
 
 def lead(steps: dict[str, Step], records_by_name: Records) -> str:
@@ -92,8 +92,8 @@ def lead(steps: dict[str, Step], records_by_name: Records) -> str:
     return (
         f"Model4 ends at {interval(values(ours, 'test accuracy'))} % with {ours[0].parameters:,} parameters. "
         f"The best published step by the same mean is {best}, at {interval(values(theirs, 'test accuracy'))} % with "
-        f"{theirs[0].parameters:,}: a difference of {interval(paired, signed=True)} points on the {len(paired)} seeds "
-        f"that both have ({standing(paired, test_to_train=0)})."
+        f"{theirs[0].parameters:,}; on the {len(paired)} seeds that both have, Model4 minus {best} is "
+        f"{interval(paired, signed=True)} points ({standing(paired, test_to_train=0)})."
     )
 
 
