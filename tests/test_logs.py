@@ -42,7 +42,7 @@ def test_an_accuracy_short_of_the_log_or_away_from_it_is_named(records_by_name):
     records = {"Model4": records_by_name["Model4"]}
     for test, reported_train, words in [
         (best, train, "reached"),
-        (None, train, "train reached"),
+        (None, train, f"train within {logs.TRAIN_TOLERANCE}"),
         (best + 0.05, train, "test 0.05 short"),
         (best - 0.05, train + 0.7, "train -0.70"),
         (best + 0.1, train - 0.6, "test 0.10 short, train +0.60"),

@@ -70,10 +70,10 @@ def test_a_number_edited_in_the_readme_is_caught_and_its_line_named(copy):
 
 
 def test_a_readme_without_its_markers_is_refused_and_left_as_it_is(copy):
-    text = (copy / "README.md").read_text(encoding="utf-8").replace("<!-- report: ladder -->", "")
+    text = (copy / "README.md").read_text(encoding="utf-8").replace("<!-- report: lead -->", "")
     (copy / "README.md").write_text(text, encoding="utf-8")
     for command in [check, publish]:
-        with pytest.raises(InputError, match="no block between <!-- report: ladder -->"):
+        with pytest.raises(InputError, match="no block between <!-- report: lead -->"):
             command(copy)
     assert (copy / "README.md").read_text(encoding="utf-8") == text
 

@@ -108,9 +108,7 @@ def history(records: Sequence[Record]) -> Figure:
 
     records: of one run or more; of several, the mean is drawn over its 95 % interval.
     """
-    first = records[0]
-    target = SERIES[first.experiment].target if first.experiment in SERIES else ()
-    goal = next((condition.bound for condition in target if condition.quantity == "test accuracy"), GOAL)
+    first, goal = records[0], _goal(records[0].experiment)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     for ax, quantity, factor in [(left, "accuracy", 100), (right, "loss", 1)]:
         look = dict(color=ORANGE, linestyle="--", marker="o", markersize=4, label="train (while learning)")
@@ -132,6 +130,12 @@ def history(records: Sequence[Record]) -> Figure:
         runs += ", mean and 95 % interval"
     figure.suptitle(f"{first.experiment}, {runs}: does it fit, and does it generalize?")
     return figure
+
+
+def _goal(name):
+    """Return the test accuracy, in percent, that an experiment of the series aims at; GOAL for all others."""
+    target = SERIES[name].target if name in SERIES else ()
+    return next((condition.bound for condition in target if condition.quantity == "test accuracy"), GOAL)
 
 
 def _draw_mean(ax, records, field, factor, **look):
@@ -231,8 +235,8 @@ def series(records_by_name: Records, question: str = "What does each model reach
         marker = dict(marker="o" if len(records[0].history) == 1 else "")  # a line of one epoch is not seen
         _draw_mean(ax, records, "test_accuracy", 100, color=color, linestyle=line, linewidth=2, label=label, **marker)
     ends = [end for records in records_by_name.values() for end in values(records, "test accuracy")]
-    bottom = _bottom(ends)
-    ax.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
+    bottom, goal = _bottom(ends), max(map(_goal, records_by_name))
+    ax.axhline(goal, label=f"{goal} %", **TARGET_LINE)
     ax.set(ylabel=f"test accuracy (%), cut off below {bottom}", ylim=(bottom, max(99.7, max(ends) + 0.05)))
     single = all(len(records) < 3 for records in records_by_name.values())
     ax.set_title(f"{question} {'A line per seed' if single else 'Mean over seeds, 95 % interval'}")
@@ -284,7 +288,7 @@ def effects(comparisons: Sequence[Comparison], title: str) -> Figure:
         ax.plot(paired, [i + 0.2] * len(paired), "o", color=ORANGE, markersize=4, alpha=0.8, label=labels[0])
         ax.errorbar(mean, i, xerr=half_width, fmt="s", color=BLUE, capsize=4, linewidth=2, label=labels[1])
         before, after = (np.mean(values(records, "test accuracy")) for records in (each.before, each.after))
-        text = f"{before:.2f} → {after:.2f} %"
+        text = f"{before:.3f} → {after:.3f} %"
         ax.annotate(text, (1, i), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     ax.axvline(0, color=BLACK, linewidth=1)
     names = ["\n".join(_wrapped(part) for part in each.change.split("; ")) for each in comparisons]
@@ -315,7 +319,7 @@ def published(points: Sequence[Point]) -> Figure:
 
     Every mark stands at its numbers; names stand left of hollow marks and right of filled ones.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(9, 6.5), sharey=True, width_ratios=[6, 3.2, 1])
+    figure, axes = plt.subplots(1, 3, figsize=(9, 6.5), sharey=True, width_ratios=[6, 3.2, 1.4])
     for ax, (scale, least, most, ticks) in zip(axes, PANELS, strict=True):
         shown = sorted((p for p in points if least <= p.parameters < most), key=attrgetter("parameters"))
         for point in shown:
@@ -332,14 +336,15 @@ def published(points: Sequence[Point]) -> Figure:
         ax.set(xscale=scale)
         ax.set_xticks(ticks, [f"{tick / 1e6:g}M" if tick >= 1e6 else f"{tick / 1e3:g}k" for tick in ticks])
         ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.margins(x=0.3 if ax is axes[2] else 0.12)
+        ax.margins(x=0.6 if ax is axes[2] else 0.12)
     axes[0].set_yscale("function", functions=(_to_log_error, lambda y: 100 - np.exp(-y)))
     axes[0].set_yticks([98.4, 98.6, 98.8, 99, 99.1, 99.2, 99.3, 99.4, 99.5, 99.6])
     marks = [y for point in points for y in (point.reported, point.measured and point.measured[0]) if y is not None]
-    axes[0].set(ylabel="test accuracy (%), errors on a log scale", ylim=(min(marks) - 0.1, TOP))
+    bottom = round(min(marks) - 0.1, 1)
+    axes[0].set(ylabel=f"test accuracy (%), errors on a log scale, cut off below {bottom}", ylim=(bottom, TOP))
     axes[0].set_xlabel("parameters, up to 10,000")
     axes[1].set_xlabel("above, on a log scale")
-    figure.legend(handles=_legend(axes[0]), loc="outside lower center", ncols=3, fontsize=9, columnspacing=1)
+    figure.legend(handles=_legend(axes[0]), loc="outside lower center", ncols=2, fontsize=9, columnspacing=1)
     figure.suptitle("What do published steps reach, and with how many parameters?", fontsize=12)
     return figure
 
@@ -358,9 +363,9 @@ def _draw_point(ax, point):
     color, marker = _look(point)
     look = dict(color=color, marker=marker, markersize=14 if point.group == "ours" else 7, linestyle="")
     if point.measured:
-        mean, half_width = point.measured
+        (mean, half_width), over = point.measured, 3 if point.group == "ours" else 2
         ends = [mean - half_width, min(mean + half_width, 99.99)]
-        ax.plot([point.parameters] * 2, ends, color=color, marker="_", linewidth=1.5, alpha=0.8, zorder=2)
+        ax.plot([point.parameters] * 2, ends, color=color, marker="_", linewidth=1.5, alpha=0.8, zorder=over)
         ax.plot(point.parameters, mean, **look, markeredgecolor="white", markeredgewidth=0.6, zorder=4)
     if point.reported is not None:
         ax.plot(point.parameters, point.reported, **look, markerfacecolor="none", markeredgewidth=1.3, zorder=4)
@@ -380,11 +385,10 @@ def _heights(marks):
 def _legend(ax):
     grey, ours = dict(color="gray", marker="o", markersize=7), dict(color=BLUE, marker="*", markersize=13)
     return [
-        *ax.plot(
-            [], [], **grey, linestyle="", markerfacecolor="white", label="A1 to E4 as published: best epoch of one run"
-        ),
-        *ax.plot([], [], **grey, label="here: final networks, mean, 95 % interval"),
+        *ax.plot([], [], **grey, linestyle="", markerfacecolor="white", label="A1 to E4: five logs, as published"),
+        *ax.plot([], [], **grey, label="the same networks, trained here: mean, 95 % interval"),
         *ax.plot([], [], **ours, label="M1 to M4: this series"),
+        *ax.plot([], [], **TARGET_LINE, label=f"{GOAL} %, the goal of most logs"),
     ]
 
 

@@ -11,7 +11,7 @@ from src.evidence.significance import RESPLITS, effect, mean_interval
 from src.evidence.tables import Records, Row, differences, interval, standing, values
 from src.experiments import MODEL4, SERIES, changes
 from src.model import build, count_parameters
-from src.studies.published import Step, of_log
+from src.studies.published import LAST_STEPS, Step, of_log
 
 TRAIN_TOLERANCE = 0.5  # points by which a training accuracy may differ from the reported one
 
@@ -68,8 +68,8 @@ def results(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:
             "test % here, best epoch of the best seed": f"{best:.2f}" if records else "",
             "test % here": interval(values(records, "test accuracy")) if records else "",
             "seeds": f"{len(records)}",
-            "train % reported": f"{step.train:.2f}",
-            "train % here": interval(values(records, "accuracy while learning")) if records else "",
+            "train % while learning, reported": f"{step.train:.2f}",
+            "train % while learning, here": interval(values(records, "accuracy while learning")) if records else "",
             "compared with the log": _compared(step, best, records) if records else "not run yet",
         }
 
@@ -80,7 +80,7 @@ def _compared(step, best, records):
     away = round(fmean(values(records, "accuracy while learning")) - step.train, 2)
     words = [f"test {short:.2f} short"] if short > 0 else []
     words += [f"train {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
-    return ", ".join(words) or ("reached" if step.test is not None else "train reached")
+    return ", ".join(words) or ("reached" if step.test is not None else f"train within {TRAIN_TOLERANCE}")
 
 
 def lead(steps: dict[str, Step], records_by_name: Records, resplits_by_name: Records) -> str:
@@ -92,18 +92,19 @@ def lead(steps: dict[str, Step], records_by_name: Records, resplits_by_name: Rec
     return (
         f"Model4 ends at {interval(values(ours, 'test accuracy'))} % with {ours[0].parameters:,} parameters. "
         f"The best published step by the same mean is {best}, at {interval(values(theirs, 'test accuracy'))} % with "
-        f"{theirs[0].parameters:,}: a difference of {interval(paired, signed=True)} points on the {len(paired)} seeds "
-        f"that both have ({standing(paired, test_to_train=0)}). On ten re-splits of all digits, Model4 minus the last "
-        f"step of each log, in points: {_on_resplits(resplits_by_name)}."
+        f"{theirs[0].parameters:,}; on the {len(paired)} seeds that both have, Model4 minus {best} is "
+        f"{interval(paired, signed=True)} points ({standing(paired, test_to_train=0)}). On ten re-splits of all "
+        f"digits, Model4 minus the last step of each log, in points: {_on_resplits(resplits_by_name)}."
     )
 
 
 def _on_resplits(resplits_by_name):
     """Say how Model4 stands beside each log's last step on the re-splits."""
+    ours = resplits_by_name[MODEL4.name]
+    paired = {step.name: differences(resplits_by_name[step.name], ours) for step in LAST_STEPS}
     return ", ".join(
-        f"{name} {interval(paired, signed=True, test_to_train=RESPLITS)} ({standing(paired)})"
-        for name, records in resplits_by_name.items()
-        if name not in SERIES and (paired := differences(records, resplits_by_name[MODEL4.name]))
+        f"{name} {interval(numbers, signed=True, test_to_train=RESPLITS)} ({standing(numbers)})"
+        for name, numbers in paired.items()
     )
 
 

@@ -130,24 +130,16 @@ def _of(experiments, records_by_name):
 def readme_blocks(evidence: Evidence, timings: dict[str, str]) -> dict[str, str]:
     """Return the README's generated blocks: name of the marker -> Markdown; timings are speed_statements()."""
     equal_work, sprints = (timings[name].rpartition("\n\n")[2].splitlines() for name in ("throughput", "sprint"))
-    summary = tables.with_resplits(tables.summary(_of(SERIES.values(), evidence.tests)), evidence.resplits)
+    rows = tables.with_resplits(tables.summary(_of(SERIES.values(), evidence.tests)), evidence.resplits)
+    for row in rows:
+        del row["best epoch %"]  # it is in the table of selection bias
     return {
-        "series": _without(summary, "best epoch %"),  # it is in the table of selection bias
+        "series": markdown(rows),
         **{name: sentences.log(name, evidence.tests, evidence.resplits) for name in SERIES},
-        "ladder": _without(_ladder(evidence), "parameters", "McNemar p"),
         "lead": _lead(evidence),
         "speed": "\n".join([*sprints, equal_work[0]]),  # the ratios below the tables
         "use": timings["use"],
     }
-
-
-def _ladder(evidence):
-    return tables.ladder_table(tables.ladder(evidence.tests))
-
-
-def _without(rows, *hidden):
-    """Return a table in Markdown without some of its columns."""
-    return markdown({column: cell for column, cell in row.items() if column not in hidden} for row in rows)
 
 
 def _lead(evidence):
@@ -159,7 +151,7 @@ def statements(evidence: Evidence) -> dict[str, str]:
     return {
         "trust": sentences.trust(evidence.tests),
         "resplits": markdown(tables.resplits(evidence.tests, evidence.resplits)),
-        "ladder": markdown(_ladder(evidence)),
+        "ladder": markdown(tables.ladder_table(tables.ladder(evidence.tests))),
         "leave-one-out": markdown(tables.leave_one_out_table(tables.leave_one_out(evidence.tests))),
         "selection-bias": markdown(tables.selection_bias(_of(COMPARED, evidence.tests))),
         "rates": markdown(tables.rates(evidence.trials)),

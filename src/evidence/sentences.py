@@ -66,8 +66,8 @@ def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
         f"**Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
         f"train {interval(values(records, 'train accuracy'))} %, test {interval(tests)} % "
         f"(from {min(tests):.2f} to {max(tests):.2f}); on {len(resplits)} re-splits "
-        f"{interval(values(resplits, 'test accuracy'), test_to_train=RESPLITS)} %; "
-        f"{records[0].parameters:,} parameters."
+        f"{interval(values(resplits, 'test accuracy'), test_to_train=RESPLITS)} %, with a gap of "
+        f"{fmean(values(resplits, 'generalization gap')):+.2f}; {records[0].parameters:,} parameters."
     )
     analysis = (
         f"**Analysis.** The generalization gap is {gap:+.2f} points: "
@@ -77,7 +77,7 @@ def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
         paired = differences(step.before, step.after)
         analysis += (
             f" {step.name} minus {step.before[0].experiment}, on {len(paired)} seeds: "
-            f"{interval(paired, signed=True)} points ({effect(paired)})."
+            f"{interval(paired, signed=True, places=3)} points ({effect(paired)})."
         )
     return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records))}."
 
@@ -105,7 +105,7 @@ def trust(records_by_name: Records) -> str:
         f"±{_sampling_error(fmean(tests), records[0]):.2f} points of its own: the seeds say how the recipe varies on "
         "these images, not on others. Paired differences between Model4 and the step before it scatter by "
         f"{deviation:.3f} points from seed to seed; at that scatter {seeds_to_settle(0.05, deviation)} seeds would "
-        f"settle a difference of 0.05 points, and {seeds_to_settle(0.02, deviation)} one of 0.02."
+        f"give an interval of ±0.05 points, and {seeds_to_settle(0.02, deviation)} one of ±0.02."
     )
 
 

@@ -46,13 +46,16 @@ def differences(before: Sequence[Record], after: Sequence[Record]) -> list[float
     return [later - earlier for earlier, later in zip(old, new, strict=True)]
 
 
-def interval(numbers: Sequence[float], signed: bool = False, test_to_train: float = 0.0) -> str:
-    """Return the mean of numbers and its mean_interval() as text; one or two numbers as they are."""
+def interval(numbers: Sequence[float], signed: bool = False, test_to_train: float = 0.0, places: int = 2) -> str:
+    """Return the mean of numbers and its mean_interval() as text; one or two numbers as they are.
+
+    places: decimal places; with three, the means of ten seeds are exact, so that their differences subtract.
+    """
     mean, half_width = mean_interval(numbers, test_to_train)
-    form = "+.2f" if signed else ".2f"
-    return (
-        ", ".join(format(n, form) for n in numbers) if math.isnan(half_width) else f"{mean:{form}} ± {half_width:.2f}"
-    )
+    form = f"{'+' if signed else ''}.{places}f"
+    if math.isnan(half_width):
+        return ", ".join(format(n, form) for n in numbers)
+    return f"{mean:{form}} ± {half_width:.{places}f}"
 
 
 def seed_range(records: Sequence[Record]) -> str:
@@ -86,11 +89,13 @@ def _have_train_accuracy(records):
     return all(record.train_accuracy is not None for record in records)
 
 
-def with_resplits(rows: Iterable[Row], resplits_by_name: Records) -> Iterator[Row]:
-    """Add to rows of summary() the accuracy on re-splits of all digits."""
-    for row in rows:
-        records = resplits_by_name[row["model"]]
-        yield row | {f"{len(records)} re-splits %": interval(values(records, "test accuracy"), test_to_train=RESPLITS)}
+def with_resplits(rows: Iterable[Row], resplits_by_name: Records) -> list[Row]:
+    """Return rows of summary() with the accuracy on re-splits of all digits."""
+
+    def cell(records):
+        return {f"{len(records)} re-splits %": interval(values(records, "test accuracy"), test_to_train=RESPLITS)}
+
+    return [row | cell(resplits_by_name[row["model"]]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class Comparison:
         """Return the cells of a table that say what the change does, and McNemar's p for the first seed."""
         paired = differences(self.before, self.after)
         p = mcnemar(self.before[0].right, self.after[0].right)
-        return {"change in points": interval(paired, signed=True), "effect": effect(paired), "McNemar p": f"{p:.2g}"}
+        return {"change in points": interval(paired, True, places=3), "effect": effect(paired), "McNemar p": f"{p:.2g}"}
 
 
 def compare(before: Experiment, after: Experiment, records_by_name: Records) -> Comparison:
@@ -115,7 +120,8 @@ def compare(before: Experiment, after: Experiment, records_by_name: Records) -> 
     start = len(commonprefix([old, new]))
     end = len(commonprefix([old[start:][::-1], new[start:][::-1]]))
     words = (" ".join(line[start : len(line) - end]) for line in (old, new))
-    change = "; ".join(changes(before, after)).replace(f"{before.layer_line} → {after.layer_line}", " → ".join(words))
+    parts = sorted(changes(before, after), key=lambda part: part.startswith("schedule"))  # a technique, then its rate
+    change = "; ".join(parts).replace(f"{before.layer_line} → {after.layer_line}", " → ".join(words))
     shared = on_shared_seeds(records_by_name[before.name], records_by_name[after.name])
     return Comparison(after.name, change, *shared)
 
@@ -143,7 +149,7 @@ def ladder_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:
             "step": name,
             "what changes": change,
             "parameters": f"{records[0].parameters:,}",
-            f"test %, seeds {seed_range(start)}": interval(values(records, "test accuracy")),
+            f"test %, seeds {seed_range(start)}": interval(values(records, "test accuracy"), places=3),
             **cells,
         }
 
@@ -157,8 +163,8 @@ def leave_one_out_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:
         yield {
             "what changes": each.change,
             "seeds": seed_range(each.after),
-            "before %": interval(values(each.before, "test accuracy")),
-            "after %": interval(values(each.after, "test accuracy")),
+            "before %": interval(values(each.before, "test accuracy"), places=3),
+            "after %": interval(values(each.after, "test accuracy"), places=3),
             **each.cells(),
         }
 
@@ -213,15 +219,20 @@ def rates(trials_by_name: Records) -> Iterator[Row]:
 
 def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
     """Show experiments on the test set and on re-splits of all digits, and how Model4 stands beside each there."""
+
+    def on_resplits(numbers, signed=False):
+        return interval(numbers, signed, test_to_train=RESPLITS, places=3)
+
     for name, records in resplits_by_name.items():
         paired, is_other = differences(records, resplits_by_name[MODEL4.name]), name != MODEL4.name
         yield {
             "experiment": name,
             "parameters": f"{records[0].parameters:,}",
-            "test %": interval(values(tests_by_name[name], "test accuracy")),
+            "test %": interval(values(tests_by_name[name], "test accuracy"), places=3),
             "seeds": f"{len(tests_by_name[name])}",
-            f"{len(records)} re-splits %": interval(values(records, "test accuracy"), test_to_train=RESPLITS),
-            "Model4 minus this, in points": interval(paired, signed=True, test_to_train=RESPLITS) if is_other else "",
+            f"{len(records)} re-splits %": on_resplits(values(records, "test accuracy")),
+            "generalization gap there": on_resplits(values(records, "generalization gap"), signed=True),
+            "Model4 minus this, in points": on_resplits(paired, signed=True) if is_other else "",
             "Model4 is": standing(paired) if is_other else "",
         }
 

@@ -83,8 +83,8 @@ def text(measured: dict) -> str:
         for name, costs in measured["networks"].items()
     ]
     return (
-        f"{markdown(rows)}\n\n{measured['machine']}, of which one is used: multiply-adds and median time per image, "
-        "alone or in batches of 1,000, from pixels to logits, with batch normalization folded into the convolutions."
+        f"{markdown(rows)}\n\nMeasured on one core ({measured['machine']}): the median time per image from pixels to "
+        "logits, alone or in batches of 1,000. Batch normalization is folded into the convolutions."
     )
 
 

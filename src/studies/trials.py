@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from src.augment import Augmentation
 from src.experiments import MODEL2, MODEL3, MODEL4
+from src.studies.changed import changed
 from src.studies.ladder import DROPOUT, NO_AUGMENTATION
 from src.studies.rates import BY_RATE
 
@@ -12,30 +13,33 @@ TO_THE_END = replace(MODEL4.augmentation, until=1.0)
 
 # The fewest epochs after which the mean of three seeds reached 99.4 % on the validation split, on two cores.
 MODEL4_SHORT = replace(MODEL4, name="Model4-short", target=(), augmentation=STRONG, epochs=8, ghost_batches=2)
-FIVE_EPOCHS = replace(MODEL4_SHORT, name="Model4-short-5-epochs", epochs=5)
+SHORTER = changed(MODEL4_SHORT, {f"{epochs}-epochs": dict(epochs=epochs) for epochs in (7, 6, 5)})
+FIVE_EPOCHS = SHORTER[-1]
 
 # Each list holds changes to the experiment before it.
 CHOICES = {
-    BY_RATE[MODEL3][MODEL3.schedule.rate]: [
-        replace(MODEL3, name="Model3-dropout", target=(), channel_dropout=MODEL2.channel_dropout)
-    ],
+    BY_RATE[MODEL3][MODEL3.schedule.rate]: changed(MODEL3, {"dropout": dict(channel_dropout=MODEL2.channel_dropout)}),
     BY_RATE[MODEL4][MODEL4.schedule.peak]: [
         DROPOUT,
         NO_AUGMENTATION,
-        replace(MODEL4, name="Model4-augmented-to-the-end", target=(), augmentation=TO_THE_END),
-        replace(MODEL4, name="Model4-more-augmentation", target=(), augmentation=replace(STRONG, until=0.85)),
-        replace(MODEL4, name="Model4-more-augmentation-to-the-end", target=(), augmentation=STRONG),
-        replace(MODEL4, name="Model4-max-pooling", target=(), layer_line="8 10 P 12 13 15 15 P 2x10"),
+        *changed(
+            MODEL4,
+            {
+                "augmented-to-the-end": dict(augmentation=TO_THE_END),
+                "more-augmentation": dict(augmentation=replace(STRONG, until=0.85)),
+                "more-augmentation-to-the-end": dict(augmentation=STRONG),
+                "max-pooling": dict(layer_line="8 10 P 12 13 15 15 P 2x10"),
+            },
+        ),
     ],
-    MODEL4_SHORT: [
-        replace(MODEL4_SHORT, name="Model4-short-7-epochs", epochs=7),
-        replace(MODEL4_SHORT, name="Model4-short-6-epochs", epochs=6),
-        FIVE_EPOCHS,
-    ],
-    FIVE_EPOCHS: [
-        replace(FIVE_EPOCHS, name="Model4-short-rate-0.01", schedule=replace(MODEL4.schedule, peak=0.01)),
-        replace(FIVE_EPOCHS, name="Model4-short-rate-0.03", schedule=replace(MODEL4.schedule, peak=0.03)),
-        replace(FIVE_EPOCHS, name="Model4-short-batch-64", batch_size=64),
-        replace(FIVE_EPOCHS, name="Model4-short-less-augmentation", augmentation=TO_THE_END),
-    ],
+    MODEL4_SHORT: SHORTER,
+    FIVE_EPOCHS: changed(
+        replace(FIVE_EPOCHS, name=MODEL4_SHORT.name),  # their records have its name in theirs
+        {
+            "rate-0.01": dict(schedule=replace(MODEL4.schedule, peak=0.01)),
+            "rate-0.03": dict(schedule=replace(MODEL4.schedule, peak=0.03)),
+            "batch-64": dict(batch_size=64),
+            "less-augmentation": dict(augmentation=TO_THE_END),
+        },
+    ),
 }
