@@ -58,6 +58,14 @@ def test_the_same_seed_gives_the_same_history_bit_for_bit(few_digits, runs):
     assert not list(runs.rglob("*.checkpoint"))
 
 
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot flush subnormal numbers")
+def test_subnormal_numbers_are_zero_during_a_run_and_only_then():
+    tiny = torch.tensor(1e-30)
+    with one.reproducible():
+        assert (tiny * 1e-10).item() == 0
+    assert (tiny * 1e-10).item() > 0
+
+
 def test_a_run_with_two_threads_repeats_itself_and_its_record_says_so(few_digits):
     first, second, one = (train(SHORT, 3, threads=threads) for threads in (2, 2, 1))
     assert numbers(first) == numbers(second)
