@@ -28,7 +28,7 @@ $(MODELS):
 	@EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb --to runs/notebooks
 
 test: $(VENV)/installed lint  ## check style and run the test suite
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
 	$(BIN)/python -m src weights
