@@ -155,7 +155,7 @@ def reproducible(threads: int = 1) -> Iterator[None]:
     and two runs on two cores, a thread each, are done sooner than one after the other with two. On CUDA with
     the convolution algorithms that do not depend on timing.
 
-    Weights of a dead channel decay to subnormal numbers, with which a CPU is slow: D3 took up to five times as long
+    Weights of a dead channel decay to subnormal numbers, with which a CPU is slow: D3 took up to six times as long
     for an epoch. They are zero here, which has changed no bit of its results.
     """
     before, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
