@@ -1,12 +1,13 @@
 """The published logs beside what came out here, on the committed records."""
 
 import math
+import re
 import statistics
 from dataclasses import replace
 
 import pytest
 
-from src.evidence import figures, logs, readme
+from src.evidence import figures, logs, readme, tables
 from src.evidence.tables import values
 from src.experiments import MODEL1, MODEL2, MODEL4, SERIES
 from src.studies.published import STEPS, Step, of_log
@@ -111,6 +112,13 @@ def test_points_stand_at_their_number_of_parameters(records_by_name):
 def test_the_lead_names_the_best_step_that_has_records(evidence, records_by_name):
     records = {name: [] for name in STEPS} | {name: records_by_name[name] for name in ["Model4", "A1", "B4"]}
     assert "The best published step by the same mean is B4, at" in logs.lead(STEPS, records, evidence.resplits)
+
+
+def test_the_lead_stands_model4_beside_the_last_step_of_each_log_as_the_table_of_resplits_does(evidence):
+    lead = logs.lead(STEPS, evidence.tests, evidence.resplits)
+    shown = {row["experiment"]: row["Model4 is"] for row in tables.resplits(evidence.tests, evidence.resplits)}
+    for name in ["A3", "B4", "C4", "D3", "E4"]:
+        assert re.search(rf" {name} [+-]\d\.\d\d ± \d\.\d\d \({shown[name]}\)", lead)
 
 
 def test_claims_are_counted_by_what_came_of_them(records_by_name):

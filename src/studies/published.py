@@ -160,9 +160,7 @@ STEPS = {
         Step(E4, 12_874, 99.45, 99.45, "dropout after every 3x3, learning rate lowered on a plateau, larger batches"),
     ]
 }
-
-
-LAST_STEPS = [A3, B4, C4, D3, E4]  # of each log; also run on the re-splits
+LAST_STEPS = list({step.log: step.experiment for step in STEPS.values()}.values())  # of each log
 
 
 def of_log(steps: dict[str, Step], log: str) -> dict[str, Step]:
