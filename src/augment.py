@@ -72,15 +72,20 @@ def augment(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
     images: (N, C, H, W) float; augmentation: an Augmentation. Returns (N, C, H, W).
     """
     if augmentation.rotation or augmentation.translation or augmentation.scale:
-        draws = torch.rand(4, len(images), device=images.device) * 2 - 1
-        images = affine(
-            images,
-            angle=draws[0] * augmentation.rotation,
-            shift_x=draws[1] * augmentation.translation,
-            shift_y=draws[2] * augmentation.translation,
-            scale=1 + draws[3] * augmentation.scale,
-        )
+        images = turn(images, augmentation, torch.rand(4, len(images), device=images.device))
     if augmentation.cutout:
         row, column = (torch.randint(size, (len(images),), device=images.device) for size in images.shape[-2:])
         images = cut_out(images, row, column, augmentation.cutout)
     return images
+
+
+def turn(images: torch.Tensor, augmentation: Augmentation, draws: torch.Tensor) -> torch.Tensor:
+    """Apply the affine map that draws (4, N), from 0 to 1, choose from the ranges; images: (N, C, H, W) float."""
+    draws = draws * 2 - 1
+    return affine(
+        images,
+        angle=draws[0] * augmentation.rotation,
+        shift_x=draws[1] * augmentation.translation,
+        shift_y=draws[2] * augmentation.translation,
+        scale=1 + draws[3] * augmentation.scale,
+    )

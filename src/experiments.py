@@ -117,6 +117,7 @@ class Experiment(Checked):
     optimizer: AdamW | Adam | SGD = AdamW()
     bias: str = one_of("unless normalized", "all", "none", default="unless normalized")  # which convolutions carry one
     batch_normalization: str = one_of("none", "hidden", "3x3", "all", default="none")  # after which convolutions
+    normalization_scale: bool = True  # whether batch normalization learns a scale beside its shift
     relu_before_bn: bool = False
     channel_dropout: float = within(0, 0.9, default=0.0)  # probability that a channel of an image is zeroed
     dropout: float = within(0, 0.9, default=0.0)  # probability that a single activation is zeroed

@@ -10,6 +10,7 @@ A layer line is a sequence of words separated by blanks, read from the image to 
     7x10    7x7 convolution to 10 channels
     5x16s2  5x5 convolution to 16 channels, stride 2
     C24     crop: only the central 24x24 pixels are kept
+    D       deskew: each image is sheared and shifted until its ink stands upright, in the middle
     P       2x2 max pooling, stride 2
     G       global average pooling to 1x1
 
@@ -21,6 +22,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+import torch.nn.functional as F
 from torch import nn
 
 from src import InputError
@@ -42,7 +45,7 @@ class Layer:
     """One word of a layer line with its geometry: maps are square, sizes in pixels."""
 
     word: str
-    kind: str  # "convolution", "depthwise" or "separable convolution", "max pooling", "global average pooling", "crop"
+    kind: str  # "convolution", "depthwise" or "separable convolution", "max" or "global average pooling", "crop", "deskew"
     kernel: int
     stride: int
     padding: int  # on each side; negative for a crop
@@ -68,6 +71,10 @@ def layers(layer_line: str) -> list[Layer]:
             kind, kernel, stride = "max pooling", 2, 2
         elif word == "G":
             kind, kernel = "global average pooling", size
+        elif word == "D":
+            kind, kernel = "deskew", 1
+            if channels > 1:
+                raise InputError(f"{here}: only the image itself can be deskewed; put D before the first convolution.")
         elif match := CROP.fullmatch(word):
             kind, kernel, border = "crop", 1, size - int(match["size"])
             if border <= 0 or border % 2:
@@ -86,7 +93,7 @@ def layers(layer_line: str) -> list[Layer]:
             if match["padded"] and kernel % 2 == 0:
                 raise InputError(f"{here}: an even kernel cannot keep the map size; drop the p.")
         else:
-            raise InputError(f"{here}: expected a word such as 16, 16p, t12, d16, s16, 7x10, 5x16s2, P, G or C24.")
+            raise InputError(f"{here}: expected a word such as 16, 16p, t12, d16, s16, 7x10, 5x16s2, P, G, C24 or D.")
         if kernel > size + 2 * padding:
             raise InputError(f"{here}: the {kernel}x{kernel} kernel does not fit the {size}x{size} map it is given.")
         size = (size + 2 * padding - kernel) // stride + 1
@@ -128,6 +135,8 @@ def block(layer: Layer, experiment: "Experiment", hidden: bool) -> nn.Module:
         return nn.AdaptiveAvgPool2d(1)
     if layer.kind == "crop":
         return nn.ZeroPad2d(layer.padding)
+    if layer.kind == "deskew":
+        return Deskew()
 
     concerned = {"none": False, "3x3": hidden and layer.kernel == 3, "hidden": hidden, "all": True}
     normalized = concerned[experiment.batch_normalization]
@@ -141,7 +150,9 @@ def block(layer: Layer, experiment: "Experiment", hidden: bool) -> nn.Module:
         geometry = dict(kernel_size=1)
     modules.append(nn.Conv2d(layer.in_channels, layer.channels, **geometry, bias=bias))
     if normalized:
-        modules.append(nn.BatchNorm2d(layer.channels))
+        normalization = nn.BatchNorm2d(layer.channels)
+        normalization.weight.requires_grad_(experiment.normalization_scale)
+        modules.append(normalization)
     if hidden:
         modules.insert(-1 if normalized and experiment.relu_before_bn else len(modules), nn.ReLU())
     if hidden and concerned[experiment.dropout_after]:
@@ -150,6 +161,31 @@ def block(layer: Layer, experiment: "Experiment", hidden: bool) -> nn.Module:
         if experiment.dropout:
             modules.append(nn.Dropout(experiment.dropout))
     return nn.Sequential(*modules)
+
+
+class Deskew(nn.Module):
+    """Shear each image until the second moment of its ink between x and y is zero, and centre it: no parameters.
+
+    LeCun et al., Gradient-based learning applied to document recognition, 1998, deskew the digits so for classifiers
+    that cannot afford to learn it.
+    """
+
+    @torch.no_grad()
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Take and return (N, 1, H, W) floats; the darkest pixel of each image is taken as its background."""
+        background = images.amin(dim=(1, 2, 3), keepdim=True)
+        ink = images - background
+        y, x = (torch.linspace(1 / size - 1, 1 - 1 / size, size, device=images.device) for size in images.shape[-2:])
+        share = ink / ink.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
+        across, down = share.sum(dim=(1, 2)), share.sum(dim=(1, 3))  # (N, W) and (N, H): the ink of columns and rows
+        middle_x, middle_y = (across * x).sum(dim=1), (down * y).sum(dim=1)
+        spread = (down * y * y).sum(dim=1) - middle_y**2
+        together = ((share.squeeze(1) * x).sum(dim=2) * y).sum(dim=1) - middle_x * middle_y
+        slant = together / spread.clamp_min(1e-6)
+        from_x = middle_x[:, None, None] + slant[:, None, None] * y[:, None] + x
+        from_y = (middle_y[:, None, None] + y[:, None]).expand_as(from_x)
+        grid = torch.stack([from_x, from_y], dim=3)
+        return F.grid_sample(ink, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + background
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -1,11 +1,15 @@
-"""Many seeds at once: their networks side by side, as the groups of one network whose maps lie one after another.
+"""Many runs at once on a GPU, which is as busy with one small network as with twenty.
 
-A GPU is as fast with a hundred small networks as with one. The numbers are those of single runs, up to rounding.
+Every run has a stream of its own, where the step of a batch, recorded once as a CUDA graph, is replayed: a launch in
+the place of a hundred. What has no parameters (augmentation, a crop, deskewing) is computed for a whole epoch at once.
+The draws are those of training.fit(), so that the numbers are those of single runs, up to rounding.
 """
 
-import copy
+import contextlib
+import functools
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -13,39 +17,67 @@ import torch.nn.functional as F
 from torch import nn
 
 from src import InputError, data
-from src.augment import augment
+from src.augment import turn
 from src.data import normalize
 from src.experiments import Experiment, Plateau
-from src.model import CLASSES, build
-from src.runs.one import choose_device, reproducible
-from src.training import evaluate, learning_rate, make_optimizer, passes, predict
+from src.model import count_parameters
+from src.runs.one import Run, check_run, choose_device, make_network, reproducible
+from src.speed.memory import peak_memory
+from src.training import Epoch, evaluate, learning_rate, make_optimizer, passes
+
+AT_A_TIME = 24  # runs: 1.5 GB of a GPU's memory each
+CHUNK = 10_000  # images that are prepared or evaluated at a time
+
+Task = tuple[Experiment, int, str]  # with its seed and its split
 
 
-def train_together(experiment: Experiment, seeds: Sequence[int], threads: int = 1, device: str = "auto") -> list[float]:
-    """Train an experiment with several seeds at once; return the test accuracy of each, a fraction.
+def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: str = "auto") -> Iterator[Run]:
+    """Train experiments from seeds on splits, several at a time, and yield each Run when it is done.
 
-    Raises InputError for an experiment whose runs cannot be put side by side.
+    An epoch's seconds are its share of the time that it and those beside it took. Without a GPU runs take turns.
+    Raises InputError, before anything is trained, for runs that cannot be put side by side.
     """
+    waiting, running, place = list(tasks), [], choose_device(device)
+    for experiment, seed, split in waiting:
+        check_run(seed, split, device)
+        check_together(experiment)
+    digits = functools.cache(lambda split: data.load(split).to(place))  # shared by the runs
+    with reproducible():
+        while waiting or running:
+            while waiting and len(running) < at_a_time:
+                experiment, seed, split = waiting.pop(0)
+                parts = digits(data.TRAINED_ON[split]), digits(split)
+                running.append(_Member(experiment, seed, split, *parts, place))
+            start, cpu_start = time.perf_counter(), time.process_time()
+            for one in running:
+                one.begin_epoch()
+            for i in range(max(len(one.batches) for one in running)):
+                for one in running:
+                    one.replay(i)
+            figures = [one.end_epoch() for one in running]
+            seconds = [(end - begin) / len(running) for begin, end in _since(start, cpu_start)]
+            for one, values in zip(running, figures, strict=True):
+                one.history.append(Epoch(len(one.history) + 1, *values, *seconds, None, one.hardest))
+            yield from (one.run() for one in running if len(one.history) == one.experiment.epochs)
+            running = [one for one in running if len(one.history) < one.experiment.epochs]
+
+
+def check_together(experiment: Experiment) -> None:
+    """Raise InputError for an experiment whose runs cannot be put side by side."""
     lacking = ("channel_dropout", "dropout", "keep_best", "bfloat16")
-    if any(getattr(experiment, name) for name in lacking) or experiment.ghost_batches > 1:
-        raise InputError(f"{experiment.name} cannot be trained together: it has {', '.join(lacking)} or ghost_batches.")
+    cutout = experiment.augmentation and experiment.augmentation.cutout
+    if any(getattr(experiment, name) for name in lacking) or experiment.ghost_batches > 1 or cutout:
+        words = ", ".join(lacking)
+        raise InputError(f"{experiment.name} cannot be trained together: it has {words}, cutout or ghost_batches.")
     if isinstance(experiment.schedule, Plateau):
-        raise InputError(f"{experiment.name} cannot be trained together: every run would need its own learning rate.")
-    place = choose_device(device)
-    train_digits, test_digits = (data.load(split).to(place) for split in ("train", "test"))
-    with reproducible(threads):
-        networks, generators = [], []
-        for seed in seeds:
-            torch.manual_seed(seed)
-            networks.append(build(experiment))
-            generators.append(Draws(place))
-        network = side_by_side(networks).to(place)
-        _fit(network, experiment, train_digits, generators)
-        logits = predict(network, test_digits.images.expand(-1, len(seeds), -1, -1)).view(-1, len(seeds), CLASSES)
-        return [evaluate(answers, test_digits.labels)[1] for answers in logits.unbind(dim=1)]
+        raise InputError(f"{experiment.name} cannot be trained together: its learning rate waits for its accuracies.")
 
 
-class Draws:
+def _since(start, cpu_start):
+    return [(start, time.perf_counter()), (cpu_start, time.process_time())]
+
+
+class _Draws:
     """The random generator of one run on a device, as it is when this is made, beside those of others."""
 
     def __init__(self, device: torch.device):
@@ -60,50 +92,167 @@ class Draws:
         return result
 
 
-def side_by_side(networks: Sequence[nn.Sequential]) -> nn.Sequential:
-    """Return one network that takes (N, K, 28, 28), an image for each of K networks, and gives (N, K * 10) logits."""
-    grouped = copy.deepcopy(networks[0])
-    for name, module in grouped.named_modules():
-        if isinstance(module, nn.Conv2d):
-            module.groups *= len(networks)
-        if not isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-            continue
-        parts = [network.get_submodule(name) for network in networks]
-        for key in [key for key, tensor in module.state_dict().items() if tensor.ndim]:
-            tensor = torch.cat([part.state_dict()[key] for part in parts])
-            setattr(module, key, nn.Parameter(tensor) if key in dict(module.named_parameters()) else tensor)
-    return grouped
+class _Member:
+    """One run among others: what stays at its place in memory, so that a recorded step finds it there."""
 
+    def __init__(self, experiment, seed, split, train_digits, test_digits, place):
+        self.experiment, self.seed, self.split, self.place = experiment, seed, split, place
+        self.train_digits, self.test_digits = train_digits, test_digits
+        self.history, self.hardest, self.graphs = [], None, {}
+        self.stream = torch.cuda.Stream() if place.type == "cuda" else None
+        torch.manual_seed(seed)
+        self.network = make_network(experiment, place)
+        self.draw = _Draws(place)
+        free = next(i for i, child in enumerate(self.network) if count_parameters(child))
+        self.prepare, self.learned = self.network[:free], self.network[free:]
+        self.network.train()
+        self.optimizer = make_optimizer(experiment, self.network)
+        self.rate = torch.zeros((), device=place)
+        for group in self.optimizer.param_groups:
+            group.update(lr=self.rate, capturable=True)
+        with self.on_stream(), torch.no_grad():
+            images = self.prepare(normalize(train_digits.images[:1]))
+            self.images = images.new_zeros(len(train_digits), *images.shape[1:])
+            self.labels = torch.zeros_like(train_digits.labels)
+            self.losses = images.new_zeros(len(train_digits))
+            most = math.ceil(len(train_digits) / experiment.batch_size)
+            self.rates, self.loss_sum, self.correct = images.new_zeros(most), images.new_zeros(()), self.labels.sum()
+            self.place_in_epoch, self.step_in_epoch = (torch.zeros(1, dtype=torch.int64, device=place) for _ in "ab")
 
-def _fit(network, experiment, train_digits, generators):
-    """Do what training.fit() does, with a batch of its own for every generator; see there."""
-    optimizer, device = make_optimizer(experiment, network), train_digits.labels.device
-    network.train()
-    shown = [torch.arange(len(train_digits), device=device)] * len(generators)
-    for epoch in range(experiment.epochs):
-        pairs = zip(generators, shown, strict=True)
-        orders = [part[draw(torch.randperm, len(part), device=device)] for draw, part in pairs]
-        batches, kept = torch.stack(orders, dim=1).split(experiment.batch_size), []
+    def on_stream(self):
+        return torch.cuda.stream(self.stream) if self.stream else contextlib.nullcontext()
+
+    def begin_epoch(self):
+        """Draw what an epoch shows, in the order of training.fit(), and prepare its images."""
+        with self.on_stream(), torch.no_grad():
+            self.draw(self._begin_epoch)
+
+    def _begin_epoch(self):
+        experiment, epoch = self.experiment, len(self.history)
+        everything = torch.arange(len(self.train_digits), device=self.place)
+        shown = everything if self.hardest is None else self.hardest
+        self.order = shown[torch.randperm(len(shown), device=self.place)]
+        self.batches = self.order.split(experiment.batch_size)
         before, after, whole = (passes(experiment, epochs) for epochs in (epoch, epoch + 1, experiment.epochs))
-        for i, batch in enumerate(batches):
-            done = (before + (after - before) * (i + 0.5) / len(batches)) / whole
-            images = train_digits.images[batch.T].float()  # (K, N, 1, 28, 28)
-            if experiment.augmentation and done < experiment.augmentation.until:
-                parts = zip(generators, images, strict=True)
-                images = torch.stack([draw(augment, part, experiment.augmentation) for draw, part in parts])
+        done = [(before + (after - before) * (i + 0.5) / len(self.batches)) / whole for i in range(len(self.batches))]
+        rates = [learning_rate(experiment.schedule, fraction, experiment.epochs) for fraction in done]
+        self.rates[: len(rates)] = torch.tensor(rates, device=self.place)
+        draws = []
+        if experiment.augmentation:
+            until = experiment.augmentation.until
+            turned = [batch for batch, fraction in zip(self.batches, done, strict=True) if fraction < until]
+            draws = [torch.rand(4, len(batch), device=self.place) for batch in turned]
+        draws = torch.cat(draws, dim=1).split(CHUNK, dim=1) if draws else []
+        for start, order in zip(range(0, len(self.order), CHUNK), self.order.split(CHUNK), strict=True):
+            images = self.train_digits.images[order].float()
+            if start // CHUNK < len(draws):
+                part = draws[start // CHUNK]
+                turned = turn(images[: part.shape[1]], experiment.augmentation, part)
+                images = torch.cat([turned, images[part.shape[1] :]])
+            self.images[start : start + len(order)] = self.prepare(normalize(images))
+        self.labels[: len(self.order)] = self.train_digits.labels[self.order]
+        for sum_or_place in (self.loss_sum, self.correct, self.place_in_epoch, self.step_in_epoch):
+            sum_or_place.zero_()
 
-            logits = network(normalize(images.squeeze(2).transpose(0, 1)))
-            targets = train_digits.labels[batch].flatten()
-            logits = logits.view(-1, CLASSES)
-            losses = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=experiment.label_smoothing)
-            optimizer.zero_grad()
-            (losses / len(batch)).backward()
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(experiment.schedule, done, experiment.epochs)
-            optimizer.step()
+    def replay(self, i):
+        """Take the step of batch number i of this epoch, if it has so many."""
+        if i >= len(self.batches):
+            return
+        size = len(self.batches[i])
+        with self.on_stream():
+            if not self.stream:
+                self.step(size)
+                return
+            if size not in self.graphs:
+                self.graphs[size] = self.record(size)
+            self.graphs[size].replay()
 
-            if experiment.hardest < 1 and epoch == 0:
-                losses = F.cross_entropy(logits.detach(), targets, reduction="none").view(batch.shape)
-                places = losses.topk(math.ceil(experiment.hardest * len(batch)), dim=0).indices
-                kept.append(batch.gather(0, places.sort(dim=0).values))
-        shown = torch.cat(kept).unbind(dim=1) if kept else shown
+    def record(self, size):
+        """Record the step of a batch of this size, and leave everything as it was before."""
+        kept = [self.loss_sum, self.correct, self.place_in_epoch, self.step_in_epoch, self.losses, self.rate]
+        before = [tensor.clone() for tensor in [*kept, *self._state()]]
+        self.place_in_epoch.zero_()
+        self.step_in_epoch.zero_()
+        for _ in range(3):  # what libraries set up in their first calls must not be recorded
+            self.step(size)
+        graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad()
+        torch.cuda.current_stream().synchronize()
+        graph.capture_begin()  # torch.cuda.graph() would collect all garbage first
+        self.step(size)
+        graph.capture_end()
+        now = [*kept, *self._state()]
+        before += [torch.zeros_like(tensor) for tensor in now[len(before) :]]  # the optimizer's, which are new
+        for tensor, value in zip(now, before, strict=True):
+            tensor.copy_(value)
+        return graph
+
+    def _state(self):
+        """Return the tensors of network and optimizer, always in the same order."""
+        moments = [
+            value
+            for parameter in self.network.parameters()
+            for value in self.optimizer.state[parameter].values()
+            if isinstance(value, torch.Tensor)
+        ]
+        return [tensor.detach() for tensor in self.network.state_dict().values()] + moments
+
+    def step(self, size):
+        """Do for the next batch what the loop of training.fit() does."""
+        batch = self.place_in_epoch + torch.arange(size, device=self.place)
+        labels = self.labels[batch]
+        self.rate.copy_(self.rates[self.step_in_epoch].squeeze())
+
+        logits = self.learned(self.images[batch])
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.experiment.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+        self.loss_sum += loss.detach() * size
+        self.correct += (logits.argmax(dim=1) == labels).sum()
+        if self.experiment.hardest < 1:
+            self.losses[batch] = F.cross_entropy(logits.detach(), labels, reduction="none")
+        self.place_in_epoch += size
+        self.step_in_epoch += 1
+
+    def end_epoch(self):
+        """Return the figures of this epoch and its last learning rate; keep its hardest images."""
+        with self.on_stream(), torch.no_grad():
+            if self.experiment.hardest < 1 and not self.history:
+                losses = self.losses.split(self.experiment.batch_size)
+                self.hardest = torch.cat(
+                    [
+                        batch[loss.topk(math.ceil(self.experiment.hardest * len(batch))).indices.sort().values]
+                        for batch, loss in zip(self.batches, losses, strict=True)
+                    ]
+                )
+            train_figures = self.loss_sum.item() / len(self.order), self.correct.item() / len(self.order)
+            if not math.isfinite(train_figures[0]):
+                raise InputError(f"{self.experiment.name}, seed {self.seed}: the loss is no longer finite.")
+            test_figures = evaluate(self.predict(self.test_digits.images), self.test_digits.labels)
+            return *train_figures, *test_figures, self.rate.item()
+
+    def predict(self, images):
+        self.network.eval()
+        logits = torch.cat([self.network(normalize(part)) for part in images.split(CHUNK)])
+        self.network.train()
+        return logits
+
+    def run(self) -> Run:
+        """Return the Run when its epochs are done."""
+        with self.on_stream(), torch.no_grad():
+            train_logits = self.predict(self.train_digits.images)
+            return Run(
+                experiment=self.experiment,
+                seed=self.seed,
+                split=self.split,
+                device=self.place.type,
+                threads=1,
+                history=tuple(self.history),
+                peak_memory=peak_memory(),
+                train_accuracy=evaluate(train_logits, self.train_digits.labels)[1],
+                logits=self.predict(self.test_digits.images).cpu(),
+                network=self.network,
+                own_network=False,
+            )

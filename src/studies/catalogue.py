@@ -5,6 +5,7 @@
 
 from src import InputError
 from src.experiments import SERIES, Experiment
+from src.studies.frontier import FRONTIER_CHOICES, SECOND_CHOICES
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS
 from src.studies.rates import BY_RATE
@@ -26,6 +27,8 @@ GROUPS = {
     "resplits": [*SERIES.values(), *LAST_STEPS],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
+    "frontier-choices": _compared(FRONTIER_CHOICES),
+    "second": _compared(SECOND_CHOICES),
     "sprint": SPRINTS,
     "sprint-choices": _compared(SPRINT_CHOICES),
 }
