@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     running.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
     running.add_argument("--threads", type=int, default=1, help="of one run (default: 1, as in all committed records)")
+    running.add_argument("--together", action="store_true", help="the --jobs side by side on one GPU: 24 suit an H200")
     running.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
     splits = "test (default), validation for choosing a recipe, or resplit-0 to resplit-9 of all digits"
     running.add_argument("--split", default="test", help=splits)
@@ -56,11 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     sprinting.add_argument("name", nargs="?", default="Sprint", metavar="NAME", help="an experiment (default: Sprint)")
     sprinting.add_argument("--seeds", type=int, default=5, metavar="N", help="so many of them, from 0 (default: 5)")
     sprinting.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
-    sprinting.add_argument("--together", action="store_true", help="all seeds at once in one process, for a GPU")
+    sprinting.add_argument("--together", action="store_true", help="several seeds side by side, for a GPU")
 
     timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
     timing.set_defaults(do=bench)
-    timing.add_argument("what", nargs="?", choices=["throughput", "sprint", "use"], help="default: first two")
+    timing.add_argument(
+        "what", nargs="?", choices=["throughput", "sprint", "use", "depthwise"], help="default: first two"
+    )
 
     executing = commands.add_parser("execute", help="execute notebooks, and show each epoch as it ends")
     executing.set_defaults(do=execute)
@@ -156,8 +159,9 @@ def run(options: Options) -> None:
         folder = RUNS
     folder = options.results or folder
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
+    how = (options.device, options.split, options.jobs, options.dask, options.threads, options.together)
     try:
-        records = run_many(tasks, folder, options.device, options.split, options.jobs, options.dask, options.threads)
+        records = run_many(tasks, folder, *how)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"finished runs are in {folder}, unfinished ones keep their finished epochs") from None
     names = [experiment.name for experiment in experiments]

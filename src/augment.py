@@ -66,26 +66,22 @@ def cut_out(images: torch.Tensor, row: torch.Tensor, column: torch.Tensor, side:
     return images.masked_fill(inside, 0)
 
 
-def augment(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
+def augment(images: torch.Tensor, augmentation: Augmentation, draws: torch.Tensor | None = None) -> torch.Tensor:
     """Apply one random affine map and one cutout per image, drawn from torch's global generator of the device.
 
-    images: (N, C, H, W) float; augmentation: an Augmentation. Returns (N, C, H, W).
+    images: (N, C, H, W) float; augmentation: an Augmentation; draws: (4, N) from 0 to 1 of the map, drawn if not given.
     """
     if augmentation.rotation or augmentation.translation or augmentation.scale:
-        images = turn(images, augmentation, torch.rand(4, len(images), device=images.device))
+        draws = torch.rand(4, len(images), device=images.device) if draws is None else draws
+        angle, shift_x, shift_y, scale = draws * 2 - 1
+        images = affine(
+            images,
+            angle=angle * augmentation.rotation,
+            shift_x=shift_x * augmentation.translation,
+            shift_y=shift_y * augmentation.translation,
+            scale=1 + scale * augmentation.scale,
+        )
     if augmentation.cutout:
         row, column = (torch.randint(size, (len(images),), device=images.device) for size in images.shape[-2:])
         images = cut_out(images, row, column, augmentation.cutout)
     return images
-
-
-def turn(images: torch.Tensor, augmentation: Augmentation, draws: torch.Tensor) -> torch.Tensor:
-    """Apply the affine map that draws (4, N), from 0 to 1, choose from the ranges; images: (N, C, H, W) float."""
-    draws = draws * 2 - 1
-    return affine(
-        images,
-        angle=draws[0] * augmentation.rotation,
-        shift_x=draws[1] * augmentation.translation,
-        shift_y=draws[2] * augmentation.translation,
-        scale=1 + draws[3] * augmentation.scale,
-    )

@@ -3,7 +3,6 @@
 All other experiments are data in studies/. A value out of its range is refused with InputError when it is made.
 """
 
-import dataclasses
 import re
 from dataclasses import dataclass, replace
 
@@ -176,12 +175,3 @@ MODEL4 = replace(
 )
 
 SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]}
-
-
-def changes(before: Experiment, after: Experiment) -> list[str]:
-    """List what differs between two experiments, as lines "field: old → new"; names and targets aside."""
-    return [
-        f"{field.name.replace('_', ' ')}: {getattr(before, field.name)} → {getattr(after, field.name)}"
-        for field in dataclasses.fields(Experiment)
-        if field.name not in ("name", "target") and getattr(before, field.name) != getattr(after, field.name)
-    ]

@@ -22,11 +22,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from src import InputError
+from src.deskew import Deskew
 
 if TYPE_CHECKING:
     from src.experiments import Experiment
@@ -45,7 +44,7 @@ class Layer:
     """One word of a layer line with its geometry: maps are square, sizes in pixels."""
 
     word: str
-    kind: str  # "convolution", "depthwise" or "separable convolution", "max" or "global average pooling", "crop", "deskew"
+    kind: str  # (depthwise or separable) convolution, max or global average pooling, crop, deskew
     kernel: int
     stride: int
     padding: int  # on each side; negative for a crop
@@ -150,9 +149,8 @@ def block(layer: Layer, experiment: "Experiment", hidden: bool) -> nn.Module:
         geometry = dict(kernel_size=1)
     modules.append(nn.Conv2d(layer.in_channels, layer.channels, **geometry, bias=bias))
     if normalized:
-        normalization = nn.BatchNorm2d(layer.channels)
-        normalization.weight.requires_grad_(experiment.normalization_scale)
-        modules.append(normalization)
+        modules.append(nn.BatchNorm2d(layer.channels))
+        modules[-1].weight.requires_grad_(experiment.normalization_scale)
     if hidden:
         modules.insert(-1 if normalized and experiment.relu_before_bn else len(modules), nn.ReLU())
     if hidden and concerned[experiment.dropout_after]:
@@ -161,31 +159,6 @@ def block(layer: Layer, experiment: "Experiment", hidden: bool) -> nn.Module:
         if experiment.dropout:
             modules.append(nn.Dropout(experiment.dropout))
     return nn.Sequential(*modules)
-
-
-class Deskew(nn.Module):
-    """Shear each image until the second moment of its ink between x and y is zero, and centre it: no parameters.
-
-    LeCun et al., Gradient-based learning applied to document recognition, 1998, deskew the digits so for classifiers
-    that cannot afford to learn it.
-    """
-
-    @torch.no_grad()
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Take and return (N, 1, H, W) floats; the darkest pixel of each image is taken as its background."""
-        background = images.amin(dim=(1, 2, 3), keepdim=True)
-        ink = images - background
-        y, x = (torch.linspace(1 / size - 1, 1 - 1 / size, size, device=images.device) for size in images.shape[-2:])
-        share = ink / ink.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-6)
-        across, down = share.sum(dim=(1, 2)), share.sum(dim=(1, 3))  # (N, W) and (N, H): the ink of columns and rows
-        middle_x, middle_y = (across * x).sum(dim=1), (down * y).sum(dim=1)
-        spread = (down * y * y).sum(dim=1) - middle_y**2
-        together = ((share.squeeze(1) * x).sum(dim=2) * y).sum(dim=1) - middle_x * middle_y
-        slant = together / spread.clamp_min(1e-6)
-        from_x = middle_x[:, None, None] + slant[:, None, None] * y[:, None] + x
-        from_y = (middle_y[:, None, None] + y[:, None]).expand_as(from_x)
-        grid = torch.stack([from_x, from_y], dim=3)
-        return F.grid_sample(ink, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + background
 
 
 def count_parameters(module: nn.Module) -> int:

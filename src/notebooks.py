@@ -11,9 +11,10 @@ from pathlib import Path
 from IPython.display import Markdown, display
 
 from src import ROOT, InputError
-from src.experiments import SERIES, Experiment, changes
+from src.experiments import SERIES, Experiment
 from src.model import build, count_parameters, layers
 from src.runs import files
+from src.studies.changed import changes
 from src.studies.names import check_name, with_epochs
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"

@@ -17,8 +17,8 @@ from src.experiments import (
     OneCycle,
     Plateau,
     StepDecay,
-    changes,
 )
+from src.studies.changed import changes
 
 NAN = float("nan")
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from src import data
 from src.__main__ import main
+from src.deskew import Deskew
 from src.experiments import SERIES
 from src.model import build
 from src.speed.inference import multiply_adds
@@ -35,13 +36,13 @@ def test_a_folded_network_gives_the_same_logits(name, images):
     assert torch.allclose(predict(folded, images), logits, rtol=1e-5, atol=1e-5 * logits.abs().max())
     assert all(torch.equal(tensor, state[key]) for key, tensor in network.state_dict().items())
 
-    kinds = (nn.ZeroPad2d, nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
+    kinds = (Deskew, nn.ZeroPad2d, nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
     normalized = EXPERIMENTS[name].relu_before_bn
     assert all(isinstance(module, (*kinds, nn.BatchNorm2d) if normalized else kinds) for module in folded)
     assert all(module.bias is not None for module in folded if isinstance(module, nn.Conv2d))
 
 
-@pytest.mark.parametrize("name", ["Model1", "Model4"])
+@pytest.mark.parametrize("name", ["Model1", "Model4", "Frontier-1000"])
 def test_onnx_runtime_gives_the_logits_of_pytorch_for_any_number_of_images(name, tmp_path, capsys):
     assert main(["export", name, "--onnx", str(tmp_path / "network.onnx")]) == 0
     assert "network.onnx" in capsys.readouterr().out

@@ -25,7 +25,7 @@ def test_the_rooms_are_there():
     assert {"studies", "runs", "evidence", "speed"} <= set(ROOMS)
 
 
-@pytest.mark.parametrize("module", [*LESSON, "__init__", "checks", "download"])
+@pytest.mark.parametrize("module", [*LESSON, "__init__", "checks", "deskew", "download"])
 def test_no_module_of_the_lesson_imports_from_a_room(module):
     names = set(imported(ROOT / "src" / f"{module}.py"))
     assert not [name for name in names for room in ROOMS if f"{name}.".startswith(f"src.{room}.")]

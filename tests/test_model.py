@@ -80,6 +80,17 @@ def test_a_separable_convolution_has_nothing_between_its_two():
     assert count_parameters(block) == 4 * 9 + 4 * 6 + 2 * 6  # depthwise, 1x1, normalization
 
 
+def test_normalization_without_a_scale_learns_its_shifts_only():
+    plain, without = (
+        build(replace(PLAIN, layer_line="4 s6 G t10", batch_normalization="hidden", normalization_scale=scale))
+        for scale in (True, False)
+    )
+    assert count_parameters(plain) - count_parameters(without) == 4 + 6
+    without(torch.randn(5, 1, 28, 28)).sum().backward()
+    assert without[0][1].weight.grad is None and without[0][1].bias.grad is not None
+    assert (without[0][1].weight == 1).all()
+
+
 def test_running_statistics_are_not_counted_as_parameters():
     network = nn.Sequential(nn.BatchNorm2d(8))
     assert count_parameters(network) == 16
@@ -103,6 +114,7 @@ def test_small_models_have_fewer_than_8000_parameters(name):
         "7x3 P 2x4 P 5x10",
         "C24 5x4s2 C8 8ps3 3x10",
         "4 d8 P d8ps2 G t10",
+        "D 4 4 P s8 s9 G t10",
     ],
 )
 def test_layer_geometry_is_that_of_the_built_network(layer_line):
@@ -179,6 +191,8 @@ def test_the_classifier_has_neither_activation_nor_normalization_nor_dropout():
         ("C25 8 G t10", ["word 1", "28x28", "even number"]),
         ("8 C26 G t10", ["word 2", "26x26", "even number"]),
         ("C30 8 G t10", ["word 1", "even number"]),
+        ("8 D 16 G t10", ["word 2", "'D'", "before the first convolution"]),
+        ("D G", ["10 logits"]),
     ],
 )
 def test_a_bad_layer_line_is_refused_with_position_and_word(layer_line, words):

@@ -35,7 +35,7 @@ from src.studies.names import with_epochs
 from src.training import fit, learning_rate
 
 NAMES = ["Model1", "Model2", "Model3", "Model4"]
-ALL = [*NAMES, "Evidence", "Published", "Speed", "Sprint"]
+ALL = [*NAMES, "Evidence", "Published", "Speed", "Sprint", "Frontier"]
 FEW_DIGITS = """
 whole = load
 

@@ -10,11 +10,12 @@ from playwright.sync_api import Error, expect, sync_playwright
 from torch import nn
 
 from src import InputError, data
+from src.experiments import SERIES
 from src.runs.records import RESULTS, load_all
 from src.studies.catalogue import EXPERIMENTS
 from src.training import predict
 from src.use import page as module
-from src.use.weights import KEPT, load
+from src.use.weights import load
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -105,7 +106,7 @@ def test_the_committed_page_is_what_the_command_writes():
 def test_every_network_gives_the_logits_and_the_answers_that_pytorch_gives(page):
     images = data.load("test").images
     chosen = page.get_by_label("Network").evaluate("menu => menu.selectedIndex")
-    for index, name in enumerate(KEPT):
+    for index, name in enumerate(SERIES):
         some = images[: 1000 if index == chosen else 100]
         expected = predict(load(name), some)
         logits = torch.tensor(page.evaluate(LOGITS, [name, encoded(some)]))
@@ -211,7 +212,7 @@ def test_everything_is_reached_with_the_keyboard(page):
 
 def test_each_network_shows_its_layers_and_all_their_maps(page):
     page.keyboard.press("8")
-    for index, name in enumerate(KEPT):
+    for index, name in enumerate(SERIES):
         page.get_by_label("Network").select_option(index=index)
         expect(page.locator("#meaning")).to_contain_text(f"{name} has ")
         convolutions = [layer for layer in module.describe(load(name))["layers"] if layer["kind"] == "convolution"]
@@ -224,8 +225,8 @@ def test_each_network_shows_its_layers_and_all_their_maps(page):
 def test_the_menu_shows_parameters_and_test_accuracy_from_the_records(page):
     records_by_name = load_all(RESULTS, EXPERIMENTS)
     options = page.locator("#network option").all_text_contents()
-    assert [option.split(":")[0] for option in options] == list(KEPT)
-    for name, option in zip(KEPT, options, strict=True):
+    assert [option.split(":")[0] for option in options] == list(SERIES)
+    for name, option in zip(SERIES, options, strict=True):
         accuracy = 100 * fmean(record.final.test_accuracy for record in records_by_name[name])
         assert f"{records_by_name[name][0].parameters:,} parameters, {accuracy:.2f} %" in option
 

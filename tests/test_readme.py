@@ -10,9 +10,10 @@ import pytest
 from src import ROOT, InputError
 from src.evidence.readme import check, load_evidence, publish
 from src.evidence.tables import by_rate, summary, values
-from src.experiments import MODEL3, MODEL4, Constant, OneCycle, changes
+from src.experiments import MODEL3, MODEL4, Constant, OneCycle
 from src.runs.records import RESULTS, load_all
 from src.studies.catalogue import EXPERIMENTS
+from src.studies.changed import changes
 from src.studies.ladder import LADDER
 from src.studies.rates import BY_RATE
 

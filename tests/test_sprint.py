@@ -8,10 +8,11 @@ from torch import nn
 
 from src import InputError
 from src.__main__ import main
-from src.experiments import MODEL4, changes
+from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.runs.one import train
 from src.speed import sprint, timing
+from src.studies.changed import changes
 from src.studies.sprint import B4, LADDER, SMALL_SPRINT, SPRINT
 
 

@@ -1,53 +1,71 @@
-"""Runs side by side end as they do one by one."""
+"""Runs side by side end as they do one by one. A GPU replays their steps; without one they are computed in turns."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from src import InputError, data
+from src import InputError
+from src.__main__ import main
+from src.augment import Augmentation
 from src.experiments import MODEL4, SGD, Plateau
-from src.model import build
+from src.runs import records
 from src.runs.one import train
-from src.speed.together import Draws, _fit, side_by_side, train_together
+from src.runs.records import Record
+from src.speed.together import train_together
+from src.studies.frontier import SMALLEST
 from src.studies.sprint import SPRINT
 
 # SGD, because AdamW turns the rounding of a gradient near zero into a whole step.
 STEADY = replace(SPRINT, name="Steady", layer_line="5x4s2 P 6 G t10", epochs=2, optimizer=SGD(), hardest=0.4)
+DESKEWED = replace(STEADY, name="Deskewed", layer_line="D 5x4s2 P s6 G t10", hardest=1.0, normalization_scale=False)
+CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
 
 
-def test_networks_side_by_side_give_the_logits_of_each():
-    networks = [build(SPRINT).eval() for _ in range(3)]
-    images = torch.randn(5, 3, 28, 28)
-    logits = side_by_side(networks).eval()(images).view(5, 3, 10)
-    for k, network in enumerate(networks):
-        assert torch.allclose(logits[:, k], network(images[:, k : k + 1]), atol=1e-5)
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_runs_side_by_side_end_with_the_parameters_of_single_runs(few_digits, device):
+    tasks = [(STEADY, 0, "test"), (DESKEWED, 7, "validation"), (replace(STEADY, name="Short", epochs=1), 3, "test")]
+    together = {run.experiment.name: run for run in train_together(tasks, at_a_time=2, device=device)}
+    for experiment, seed, split in tasks:
+        run, single = together[experiment.name], train(experiment, seed, split=split, device=device, quiet=True)
+        for name, parameter in single.network.named_parameters():
+            assert torch.allclose(run.network.get_parameter(name), parameter, atol=1e-4), name
+        for epoch, other in zip(run.history, single.history, strict=True):
+            assert epoch.train_loss == pytest.approx(other.train_loss, abs=1e-4)
+            assert epoch.test_loss == pytest.approx(other.test_loss, abs=1e-3)
+            assert epoch.learning_rate == pytest.approx(other.learning_rate)
+        assert run.train_accuracy == pytest.approx(single.train_accuracy, abs=0.006)
+        assert torch.allclose(run.logits, single.logits, atol=1e-2)
 
 
-def test_runs_side_by_side_end_with_the_parameters_of_single_runs(few_digits):
-    draws, networks = [], []
-    for seed in (0, 7):
-        torch.manual_seed(seed)
-        networks.append(build(STEADY))
-        draws.append(Draws(torch.device("cpu")))
-    together = side_by_side(networks)
-    _fit(together, STEADY, data.load("train"), draws)
-    for k, seed in enumerate((0, 7)):
-        single = train(STEADY, seed, device="cpu", quiet=True).network
-        for name, parameter in single.named_parameters():
-            part = together.get_parameter(name).chunk(2)[k]
-            assert torch.allclose(part, parameter, atol=1e-4), name
+def test_an_image_is_augmented_as_in_a_single_run_also_at_the_edge_of_a_chunk(few_digits, monkeypatch):
+    monkeypatch.setattr("src.speed.together.CHUNK", 100)  # while batches have 128
+    turned = replace(STEADY, name="Turned", hardest=1.0, augmentation=Augmentation(10, 2, 0.1, until=0.3))
+    (run,) = train_together([(turned, 1, "test")], device="cpu")
+    single = train(turned, 1, device="cpu", quiet=True)
+    assert run.history[0].train_loss == pytest.approx(single.history[0].train_loss, abs=1e-5)
 
 
-def test_accuracies_side_by_side_are_those_of_single_runs(few_digits):
-    accuracies = train_together(STEADY, seeds=[3, 4])
-    singles = [train(STEADY, seed, device="cpu", quiet=True).history[-1].test_accuracy for seed in (3, 4)]
-    assert accuracies == pytest.approx(singles, abs=0.006)  # one of 200 images
+def test_the_command_records_runs_side_by_side_and_trains_none_twice(few_digits, tmp_path, capsys):
+    command = ["run", "Model4", "--epochs", "1", "--seeds", "0-1", "--jobs", "2", "--together", "--device", "cpu"]
+    for heading in ["Model4-1-epoch, seed 1", "recorded already"]:
+        assert main([*command, "--results", str(tmp_path)]) == 0
+        assert heading in capsys.readouterr().out
+    record = records.load(tmp_path / "test" / "Model4-1-epoch" / "seed-1.json")
+    assert isinstance(record, Record) and len(record.predictions) == 200 and record.device == "cpu"
 
 
 @pytest.mark.parametrize(
-    "change", [dict(dropout=0.1), dict(keep_best=True), dict(bfloat16=True), dict(schedule=Plateau(0.1, 2, 0.5))]
+    "change",
+    [
+        dict(dropout=0.1),
+        dict(keep_best=True),
+        dict(bfloat16=True),
+        dict(ghost_batches=2),
+        dict(schedule=Plateau(0.1, 2, 0.5)),
+        dict(augmentation=Augmentation(cutout=3)),
+    ],
 )
-def test_runs_that_cannot_be_put_side_by_side_are_refused(change):
+def test_runs_that_cannot_be_put_side_by_side_are_refused_before_any_is_trained(change):
     with pytest.raises(InputError, match="cannot be trained together"):
-        train_together(replace(MODEL4, **change), [0])
+        next(train_together([(SMALLEST, 0, "test"), (replace(MODEL4, name="Other", **change), 0, "test")]))

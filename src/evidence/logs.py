@@ -9,8 +9,9 @@ from torch import nn
 
 from src.evidence.significance import RESPLITS, effect, mean_interval
 from src.evidence.tables import Records, Row, differences, interval, standing, values
-from src.experiments import MODEL4, SERIES, changes
+from src.experiments import MODEL4, SERIES
 from src.model import build, count_parameters
+from src.studies.changed import changes
 from src.studies.published import LAST_STEPS, Step, of_log
 
 TRAIN_TOLERANCE = 0.5  # points by which a training accuracy may differ from the reported one

@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from src import ROOT, InputError, notebooks
-from src.evidence import logs, sentences, tables
+from src.evidence import frontier, logs, sentences, tables
 from src.evidence.figures import effects, history, published, rates, save, seeds, series, source_of
 from src.evidence.tables import Records, markdown
 from src.experiments import MODEL3, MODEL4, SERIES
@@ -22,6 +22,7 @@ from src.runs.records import RESULTS, load_all
 from src.speed import sprint, timing
 from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
+from src.studies.frontier import FRONTIER_2500, FRONTIER_CHOICES
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
 from src.studies.sprint import SPRINT_CHOICES, SPRINTS
@@ -92,7 +93,15 @@ def load_evidence(results: Path = RESULTS) -> Evidence:
 
     Raises InputError unless every experiment has the seeds that comparisons need; a new published step may have none.
     """
-    tests = _load(results, "test", (GROUPS["published"], []), (COMPARED, range(10)), (SPRINTS, range(20)))
+    tests = _load(
+        results,
+        "test",
+        (GROUPS["published"], []),
+        (COMPARED, range(10)),
+        (SPRINTS, range(20)),
+        (GROUPS["frontier"] + GROUPS["frontier-short"], range(10)),
+        (GROUPS["frontier-ends"], range(3)),
+    )
     trials = _load(
         results,
         "validation",
@@ -100,6 +109,7 @@ def load_evidence(results: Path = RESULTS) -> Evidence:
         (GROUPS["choices"], range(2)),
         (GROUPS["rates"], range(3)),
         (GROUPS["sprint-choices"], range(6)),
+        (GROUPS["frontier-choices"], [0]),
     )
     resplits = [_load(results, f"resplit-{k}", (GROUPS["resplits"], [k])) for k in range(10)]
     paired = {
@@ -136,14 +146,39 @@ def readme_blocks(evidence: Evidence, timings: dict[str, str]) -> dict[str, str]
     return {
         "series": markdown(rows),
         **{name: sentences.log(name, evidence.tests, evidence.resplits) for name in SERIES},
+        "frontier": _without(_frontier(evidence), "layer line"),
         "lead": _lead(evidence),
         "speed": "\n".join([*sprints, equal_work[0]]),  # the ratios below the tables
-        "use": timings["use"],
+        "use": _without(timings["use"], "PyTorch"),
     }
 
 
 def _lead(evidence):
     return f"{logs.lead(STEPS, evidence.tests, evidence.resplits)} {logs.tally(STEPS, evidence.tests)}"
+
+
+def _frontier(evidence):
+    return markdown(frontier.results(evidence.tests, evidence.resplits))
+
+
+def _without(text, word):
+    """Return Markdown whose table lacks the columns whose heading begins with a word: a README has less room."""
+    headings = text.partition("\n")[0].split("|")
+    kept = [i for i, heading in enumerate(headings) if not heading.strip().startswith(word)]
+    lines = [line.split("|") if line.startswith("|") else [line] for line in text.splitlines()]
+    return "\n".join("|".join(cells[i] for i in kept) if len(cells) > 1 else cells[0] for cells in lines)
+
+
+def frontier_statements(evidence: Evidence) -> dict[str, str]:
+    """Return what the Frontier notebook says: name -> Markdown."""
+    return {
+        "frontier": _frontier(evidence),
+        "goals": frontier.goals(evidence.tests),
+        "spending": markdown(frontier.spending([MODEL4, FRONTIER_2500])),
+        "effort": frontier.effort(evidence.trials),
+        "frontier-choices": markdown(tables.choices(FRONTIER_CHOICES, evidence.trials)),
+        "mistakes": markdown(frontier.mistakes_by_digit(evidence.tests)),
+    }
 
 
 def statements(evidence: Evidence) -> dict[str, str]:
@@ -202,6 +237,7 @@ def figures(evidence: Evidence) -> Drawings:
         ),
         "rates.png": partial(rates, by_rate, "Is a schedule better than the best constant rate?"),
         "published.png": partial(published, logs.points(STEPS, records_by_name)),
+        "frontier.png": partial(frontier.curve, frontier.curve_points(records_by_name), frontier.PUBLIC),
         **{f"{name}.png": partial(history, records_by_name[name]) for name in SERIES},
     }
     return _with_source(drawings)
@@ -244,6 +280,7 @@ def _check_notebooks(root, evidence):
     """Raise InputError unless the notebooks say what is due, and each model shows the record of seed 0."""
     statements_by_notebook = {
         "Evidence": statements(evidence),
+        "Frontier": frontier_statements(evidence),
         "Published": published_statements(evidence),
         "Speed": speed_statements(root / "results"),
         "Sprint": sprint_statements(evidence, root / "results"),

@@ -9,8 +9,9 @@ from statistics import fmean
 
 from src import InputError
 from src.evidence.significance import RESPLITS, effect, mcnemar, mean_interval
-from src.experiments import MODEL4, Experiment, changes
+from src.experiments import MODEL4, Experiment
 from src.runs.records import Record
+from src.studies.changed import changes
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.rates import BY_RATE
 

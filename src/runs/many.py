@@ -42,12 +42,13 @@ def run_many(
     jobs: int = 1,
     scheduler: str | None = None,
     threads: int = 1,
+    together: bool = False,
 ) -> list[Record]:
     """Return the Records of tasks in their order; those below the folder are not trained again.
 
     jobs: runs at a time in processes of this machine, 1 to 256. threads: of each run, as train() takes it.
     scheduler: the address (tcp://host:port) of a Dask scheduler whose workers do the runs instead; their records come
-    back and are saved here.
+    back and are saved here. together: in this process, the jobs side by side on its GPU, see speed/together.py.
     Raises InputError for what train() refuses, for a scheduler that does not answer
     and for processes or workers that are lost; the runs that are recorded by then stay.
     """
@@ -59,7 +60,9 @@ def run_many(
         print(record, "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
     missing = [task for task, record in records_by_task.items() if not record]
     bar = EpochBar({title(experiment.name, seed, split): experiment.epochs for experiment, seed in missing})
-    if scheduler:
+    if together:
+        results = _together(missing, folder, device, split, jobs)
+    elif scheduler:
         results = _on_cluster(missing, folder, device, split, scheduler, threads)
     elif jobs > 1:
         results = _in_processes(missing, folder, device, split, jobs, bar, threads)
@@ -68,7 +71,7 @@ def run_many(
     with bar, contextlib.closing(results):
         bar.refresh()
         for record in results:
-            if jobs > 1 or scheduler:  # otherwise train() has shown it
+            if jobs > 1 or scheduler or together:  # otherwise train() has shown it
                 bar.write(str(record))
             bar.note(title(record.experiment, record.seed, split), len(record.history))
     return [recorded(*task, folder, split) for task in tasks]
@@ -97,6 +100,16 @@ def run_one(
         records.save(record, folder)
         checkpoint.unlink()
         return record
+
+
+def _together(tasks: list[Task], folder: Path, device: str, split: str, jobs: int) -> Iterator[Record]:
+    """Yield the Records of tasks that are trained side by side on a GPU, each saved when it is done."""
+    from src.speed.together import train_together
+
+    for run in train_together([(*task, split) for task in tasks], jobs, device):
+        record = Record.from_run(run)
+        records.save(record, folder)
+        yield record
 
 
 def _in_processes(

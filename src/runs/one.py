@@ -182,8 +182,8 @@ def make_network(
         network = with_fast_dropout(build(experiment))
     elif not isinstance(network, nn.Module):
         network = network()
-    # In channels_last, batch normalization has had wrong gradients on MPS, a GPU takes twice as long for small networks,
-    # and several threads do not make it faster.
+    # In channels_last, batch normalization has had wrong gradients on MPS, small networks take a GPU twice as long, and
+    # several threads are no faster.
     layout = torch.channels_last if device.type == "cpu" and threads == 1 else torch.contiguous_format
     network = network.to(device, memory_format=layout)
     network = Bfloat16(network) if experiment.bfloat16 else network

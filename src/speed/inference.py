@@ -10,20 +10,21 @@ from torch import nn
 
 from src import data
 from src.evidence.tables import markdown
+from src.experiments import SERIES
 from src.model import build, count_parameters
 from src.speed.timing import in_process, machine
 from src.use.export import FromPixels, onnx_bytes
-from src.use.weights import KEPT, load, path_of
+from src.use.weights import load, path_of
 
 REPEATS = {1: 2_000, 1_000: 50}  # of an answer to so many images at a time
 
 
 def measure() -> dict:
-    """Measure every network whose weights are kept, each in a process of its own; return JSON values.
+    """Measure every network of the series, each in a process of its own; return JSON values.
 
     Microseconds per image are medians on one core, from pixels to logits.
     """
-    return dict(machine=machine(), networks={name: in_process(_measure, name) for name in KEPT})
+    return dict(machine=machine(), networks={name: in_process(_measure, name) for name in SERIES})
 
 
 def multiply_adds(network: nn.Sequential) -> int:
@@ -56,7 +57,7 @@ def _measure(name):
         for runtime, answer in answers.items()
         for size in REPEATS
     }
-    sizes = dict(parameters=count_parameters(build(KEPT[name])), bytes=path_of(name).stat().st_size)
+    sizes = dict(parameters=count_parameters(build(SERIES[name])), bytes=path_of(name).stat().st_size)
     return dict(**sizes, multiply_adds=multiply_adds(network.network), microseconds=microseconds)
 
 

@@ -81,7 +81,7 @@ def sprint(
 def sprints(experiment: Experiment, seeds: int, device: str = "auto", together: bool = False) -> Iterator[str]:
     """Train an experiment from the seeds 0 to seeds - 1 with torch's number of threads; yield what there is to say.
 
-    together: all seeds at once, see together.py. What was measured is kept in runs/sprint.json.
+    together: several seeds at once, see together.py. What was measured is kept in runs/sprint.json.
     Raises InputError for fewer than one seed.
     """
     check_number("--seeds", seeds, 1, 1_000_000, whole=True)
@@ -90,7 +90,8 @@ def sprints(experiment: Experiment, seeds: int, device: str = "auto", together: 
     if together:
         data.read.cache_clear()
         start = time.perf_counter()
-        accuracies = train_together(experiment, range(seeds), threads, device)
+        runs = train_together([(experiment, seed, "test") for seed in range(seeds)], device=device)
+        accuracies = [run.history[-1].test_accuracy for run in runs]
         seconds = [time.perf_counter() - start]
         yield f"seeds 0 to {seeds - 1} at once: {seconds[0]:.1f} s"
     else:

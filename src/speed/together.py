@@ -14,10 +14,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from src import InputError, data
-from src.augment import turn
+from src.augment import augment
 from src.data import normalize
 from src.experiments import Experiment, Plateau
 from src.model import count_parameters
@@ -147,7 +146,7 @@ class _Member:
             images = self.train_digits.images[order].float()
             if start // CHUNK < len(draws):
                 part = draws[start // CHUNK]
-                turned = turn(images[: part.shape[1]], experiment.augmentation, part)
+                turned = augment(images[: part.shape[1]], experiment.augmentation, part)
                 images = torch.cat([turned, images[part.shape[1] :]])
             self.images[start : start + len(order)] = self.prepare(normalize(images))
         self.labels[: len(self.order)] = self.train_digits.labels[self.order]

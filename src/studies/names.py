@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from src import InputError
-from src.experiments import Experiment, changes
+from src.experiments import Experiment
 from src.studies.catalogue import EXPERIMENTS
+from src.studies.changed import changes
 
 
 def check_name(experiment: Experiment, own_network: bool = False) -> None:

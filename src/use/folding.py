@@ -10,8 +10,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fold(network: nn.Sequential) -> nn.Sequential:
     """Return a copy for prediction that gives the same logits up to rounding, as one flat sequence of modules.
 
-    network: as model.build() makes it. The copy has ZeroPad2d, Conv2d with bias, ReLU, MaxPool2d, AdaptiveAvgPool2d,
-    Flatten, on the CPU; and BatchNorm2d where ReLU stands before it, so that no convolution can take it in.
+    network: as model.build() makes it. The copy has Deskew, ZeroPad2d, Conv2d with bias, ReLU, MaxPool2d,
+    AdaptiveAvgPool2d, Flatten, on the CPU; and BatchNorm2d where ReLU stands before it, so that no convolution can
+    take it in.
     """
     modules = []
     for module in copy.deepcopy(network).cpu().double().eval().modules():

@@ -14,11 +14,12 @@ from IPython.display import IFrame
 from torch import nn
 
 from src import ROOT, InputError, data
+from src.experiments import SERIES
 from src.runs import files
 from src.runs.records import RESULTS, load_all
 from src.studies.catalogue import EXPERIMENTS
 from src.use.folding import fold
-from src.use.weights import KEPT, load
+from src.use.weights import load
 
 PAGE = ROOT / "docs" / "index.html"
 PARTS = Path(__file__).with_name("web")
@@ -37,7 +38,7 @@ def inline(height: int = 900) -> IFrame:
 
 
 def page() -> str:
-    """Return the page as HTML: its parts, the networks whose weights are kept and an example of each digit.
+    """Return the page as HTML: its parts, the networks of the series and an example of each digit.
 
     Raises InputError for weights or records that cannot be read, and for a network that the page cannot compute.
     """
@@ -50,7 +51,7 @@ def page() -> str:
             "trainings": len(records_by_name[name]),
             **describe(load(name)),
         }
-        for name in KEPT
+        for name in SERIES
     ]
     constants = {"NETWORKS": networks, "EXAMPLES": examples()}
     script = "".join(f"const {name} = {json.dumps(value, indent=1)};\n" for name, value in constants.items())

@@ -18,9 +18,10 @@ from src.runs.one import Run, train
 from src.runs.records import RESULTS, Record, definition, recorded
 from src.speed.bfloat16 import Bfloat16
 from src.speed.ghost import GhostBatches
+from src.studies.frontier import SMALLEST
 
 WEIGHTS = RESULTS / "weights"
-KEPT = SERIES  # the experiments whose weights of seed 0 are kept: name -> Experiment
+KEPT = SERIES | {SMALLEST.name: SMALLEST}  # the experiments whose weights of seed 0 are kept: name -> Experiment
 
 
 def save(run: Run, path: str | Path) -> None:
