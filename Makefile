@@ -6,7 +6,7 @@ EXECUTE := $(BIN)/python -m src execute
 MODELS := Model1 Model2 Model3 Model4
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report page notebooks bench bench-use lab lint colab clean
+.PHONY: help run $(MODELS) test report page notebooks bench bench-use bench-depthwise lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,8 @@ test: $(VENV)/installed lint  ## check style and run the test suite
 report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
 	$(BIN)/python -m src weights
 	$(BIN)/python -m src report
-	$(EXECUTE) notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb notebooks/Sprint.ipynb
+	$(EXECUTE) notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb notebooks/Sprint.ipynb \
+		notebooks/Frontier.ipynb
 	$(BIN)/python -m src page
 
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
@@ -47,6 +48,9 @@ bench: $(VENV)/installed  ## time our loop and the sprint beside the usual loop 
 
 bench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
 	$(BIN)/python -m src bench use
+
+bench-depthwise: $(VENV)/installed  ## time depthwise convolutions, and what else a separable network costs
+	$(BIN)/python -m src bench depthwise
 
 lab: $(VENV)/installed  ## open copies of the notebooks that are yours to change, in JupyterLab
 	@$(BIN)/python -m src lab

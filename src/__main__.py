@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from src.experiments import Experiment
 
 GROUP_NAMES = (
-    "series, ladder, leave-one-out, choices, rates, resplits, published, published-choices, sprint, sprint-choices"
+    "series, ladder, leave-one-out, choices, rates, resplits, published, published-choices, frontier, frontier-short, "
+    "frontier-ends, frontier-choices, sprint, sprint-choices"
 )
 
 
@@ -44,12 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     answering = commands.add_parser("predict", help="say which digit a picture shows")
     answering.set_defaults(do=predict)
     answering.add_argument("pictures", nargs="+", metavar="FILE", help="PNG, JPEG and others; - reads standard input")
-    answering.add_argument("--model", default="Model4", metavar="NAME", help="Model1 to Model4 (default), or weights")
+    answering.add_argument(
+        "--model", default="Model4", metavar="NAME", help="Model1 to Model4 (default), Frontier-1000, or weights"
+    )
     answering.add_argument("--show", action="store_true", help="write FILE-seen.png, what the network sees")
 
     exporting = commands.add_parser("export", help="write a trained network for programs without PyTorch")
     exporting.set_defaults(do=export)
-    exporting.add_argument("name", metavar="NAME", help="Model1 to Model4, or a file of weights")
+    exporting.add_argument("name", metavar="NAME", help="Model1 to Model4, Frontier-1000, or a file of weights")
     exporting.add_argument("--onnx", type=Path, required=True, metavar="FILE", help="the file to write")
 
     sprinting = commands.add_parser("sprint", help="train to 99.4 %% in seconds and print how many it took")

@@ -22,6 +22,7 @@ from src.experiments import Experiment, Plateau
 from src.model import count_parameters
 from src.runs.one import Run, check_run, choose_device, make_network, reproducible
 from src.speed.memory import peak_memory
+from src.studies.names import check_name
 from src.training import Epoch, evaluate, learning_rate, make_optimizer, passes
 
 AT_A_TIME = 24  # runs: 1.5 GB of a GPU's memory each
@@ -33,11 +34,13 @@ Task = tuple[Experiment, int, str]  # with its seed and its split
 def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: str = "auto") -> Iterator[Run]:
     """Train experiments from seeds on splits, several at a time, and yield each Run when it is done.
 
-    An epoch's seconds are its share of the time that it and those beside it took. Without a GPU runs take turns.
+    An epoch's seconds are its share of the time that it and those beside it took. A run that is interrupted starts
+    anew. Without a GPU the runs take turns.
     Raises InputError, before anything is trained, for runs that cannot be put side by side.
     """
     waiting, running, place = list(tasks), [], choose_device(device)
     for experiment, seed, split in waiting:
+        check_name(experiment)
         check_run(seed, split, device)
         check_together(experiment)
     digits = functools.cache(lambda split: data.load(split).to(place))  # shared by the runs
@@ -54,7 +57,8 @@ def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: st
                 for one in running:
                     one.replay(i)
             figures = [one.end_epoch() for one in running]
-            seconds = [(end - begin) / len(running) for begin, end in _since(start, cpu_start)]
+            spent = time.perf_counter() - start, time.process_time() - cpu_start
+            seconds = [each / len(running) for each in spent]
             for one, values in zip(running, figures, strict=True):
                 one.history.append(Epoch(len(one.history) + 1, *values, *seconds, None, one.hardest))
             yield from (one.run() for one in running if len(one.history) == one.experiment.epochs)
@@ -70,10 +74,6 @@ def check_together(experiment: Experiment) -> None:
         raise InputError(f"{experiment.name} cannot be trained together: it has {words}, cutout or ghost_batches.")
     if isinstance(experiment.schedule, Plateau):
         raise InputError(f"{experiment.name} cannot be trained together: its learning rate waits for its accuracies.")
-
-
-def _since(start, cpu_start):
-    return [(start, time.perf_counter()), (cpu_start, time.process_time())]
 
 
 class _Draws:

@@ -26,23 +26,24 @@ SMALLEST = Experiment(
     target=_target(1000, 99.0),
     layer_line="D 4 4 P s8 s9 s10 s11 G t10",
     schedule=OneCycle(peak=0.04, warmup_fraction=0.2),
-    epochs=30,
+    epochs=40,
     batch_normalization="hidden",
     normalization_scale=False,
     augmentation=MILD,
 )
 FRONTIER_2500 = replace(
-    SMALLEST,
-    name="Frontier-2500",
-    target=_target(2500, 99.4),
-    layer_line="D 6 8 P s16 s16 s18 s20 G t10",
-    augmentation=MODEL4.augmentation,
+    SMALLEST, name="Frontier-2500", target=_target(2500, 99.4), layer_line="D 6 8 P s16 s16 s18 s20 G t10"
 )
 FRONTIER_4000 = replace(
-    FRONTIER_2500, name="Frontier-4000", target=_target(4000, 99.5), layer_line="D 8 11 P s20 s22 s25 s28 G t10"
+    FRONTIER_2500,
+    name="Frontier-4000",
+    target=_target(4000, 99.5),
+    layer_line="8 11 P s20 s22 s25 s28 G t10",
+    epochs=30,
+    augmentation=MODEL4.augmentation,
 )
 FRONTIER_8000 = replace(
-    FRONTIER_2500, name="Frontier-8000", target=_target(7999, 99.6), layer_line="D 12 16 P s30 s34 s38 s42 G t10"
+    FRONTIER_4000, name="Frontier-8000", target=_target(7999, 99.6), layer_line="12 16 P s30 s34 s38 s42 G t10"
 )
 FRONTIER = {each.name: each for each in [SMALLEST, FRONTIER_2500, FRONTIER_4000, FRONTIER_8000]}
 SHORT = {name: replace(each, name=f"{name}-15-epochs", target=(), epochs=15) for name, each in FRONTIER.items()}
@@ -50,7 +51,7 @@ SHORT = {name: replace(each, name=f"{name}-15-epochs", target=(), epochs=15) for
 # The ends of the curve, without a goal of their own.
 ENDS = [
     replace(SMALLEST, name="Frontier-500", target=(), layer_line="D 3 3 P s6 s6 s6 s6 G t10"),
-    replace(FRONTIER_2500, name="Frontier-15000", target=(), layer_line="D 16 20 P s40 s48 s56 s64 G t10"),
+    replace(FRONTIER_8000, name="Frontier-15000", target=(), layer_line="16 20 P s40 s48 s56 s64 G t10"),
 ]
 
 
@@ -59,7 +60,7 @@ def _at_peak(peak):
 
 
 # The first round: one change at a time, 40 epochs. The second: 30 epochs, with and without the deskewing.
-START_1000 = replace(SMALLEST, name="Start-1000", target=(), epochs=40, **_at_peak(0.02), normalization_scale=True)
+START_1000 = replace(SMALLEST, name="Start-1000", target=(), **_at_peak(0.02), normalization_scale=True)
 START_2500 = replace(START_1000, name="Start-2500", layer_line=FRONTIER_2500.layer_line)
 _RECIPES = {
     "no-scale": dict(normalization_scale=False),
@@ -88,20 +89,17 @@ _FIRST = {
     },
 }
 LINES = {
-    750: "D 3 4 P s8 s8 s8 s8 G t10",
-    2000: "D 5 7 P s13 s13 s14 s14 s15 G t10",
     2500: FRONTIER_2500.layer_line,
     4000: "D 8 10 P s20 s22 s24 s26 G t10",
     8000: "D 10 14 P s28 s32 s36 s40 G t10",
 }
 _SECOND = {
     size: replace(
-        FRONTIER_2500,
+        FRONTIER_4000,
         name=f"Second-{size}",
         target=(),
         layer_line=line,
-        augmentation=MILD if size == 750 else MODEL4.augmentation,
-        normalization_scale=size not in (750, 2000),
+        normalization_scale=True,
     )
     for size, line in LINES.items()
 }
