@@ -51,7 +51,7 @@ SHORT = {name: replace(each, name=f"{name}-15-epochs", target=(), epochs=15) for
 # The ends of the curve, without a goal of their own.
 ENDS = [
     replace(SMALLEST, name="Frontier-500", target=(), layer_line="D 3 3 P s6 s6 s6 s6 G t10"),
-    replace(FRONTIER_8000, name="Frontier-15000", target=(), layer_line="16 20 P s40 s48 s56 s64 G t10"),
+    replace(FRONTIER_8000, name="Frontier-15000", target=(), layer_line="16 20 P s40 s48 s56 s64 G t10", epochs=15),
 ]
 
 
