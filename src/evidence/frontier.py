@@ -1,5 +1,6 @@
 """The frontier in tables and figures: what a parameter is worth, where it sits, and where accuracy is lost first."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import fmean
@@ -7,6 +8,7 @@ from statistics import fmean
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+import torch.nn.functional as F
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from torch import nn
@@ -14,7 +16,6 @@ from torch import nn
 from src import data
 from src.evidence.figures import BLACK, BLUE, GOAL, HALO, LOGS, TARGET_LINE, digits_grid, styled, to_log_error
 from src.evidence.logs import Point, points
-from src.evidence.sentences import verdicts
 from src.evidence.significance import RESPLITS, mean_interval
 from src.evidence.tables import Records, Row, interval, values
 from src.experiments import SERIES, Experiment
@@ -30,44 +31,35 @@ PUBLIC = [(697, 99.03), (1_936, 99.0), (4_232, 99.08), (4_968, 99.45), (5_854, 9
 def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
     """Show each network of the frontier: what it reaches, what its worst seed does, and whether its goal is met."""
     for name, experiment in FRONTIER.items():
-        records = tests_by_name[name]
+        records, short = tests_by_name[name], tests_by_name[SHORT[name].name]
         tests = values(records, "test accuracy")
-        resplits = values(resplits_by_name[name], "test accuracy")
+        resplits = values(resplits_by_name.get(name, []), "test accuracy")
         goal = experiment.target[-1].bound
         yield {
             "network": name,
             "layer line": f"`{experiment.layer_line}`",
             "parameters": f"{records[0].parameters:,}",
             "epochs": f"{experiment.epochs}",
-            f"test %, {len(tests)} seeds": interval(tests),
+            "goal": f"{goal:.2f} %, {'met' if fmean(tests) >= goal else '**missed**'}",
+            f"test %, {len(tests)} seeds": interval(tests, places=3),
             "worst seed": f"{min(tests):.2f}",
-            f"{len(resplits)} re-splits %": interval(resplits, test_to_train=RESPLITS),
-            "in 15 epochs %": interval(values(tests_by_name[SHORT[name].name], "test accuracy")),
-            "goal": f"{goal:.2f}, {'met' if fmean(tests) >= goal else '**missed**'}",
+            "10 re-splits %": interval(resplits, test_to_train=RESPLITS) if resplits else "not run yet",
+            "in 15 epochs %": f"{interval(values(short, 'test accuracy'), places=3)} ({len(short)} seeds)",
         }
 
 
-def goals(tests_by_name: Records) -> str:
-    """Say of each network, part by part, whether its target is met."""
-    lines = [
-        f"- {name}: {'; '.join(verdicts(experiment.target, tests_by_name[name]))}."
-        for name, experiment in FRONTIER.items()
-    ]
-    return "\n".join(lines)
+DEVICES = {"cpu": "of one core of a CPU", "cuda": "of a GPU that trained them side by side"}
 
 
 def effort(trials_by_name: Records) -> str:
     """Say how many trials there were, and what they cost."""
     names = {trial.name for start, others in FRONTIER_CHOICES.items() for trial in [start, *others]}
     trials = [record for name in names for record in trials_by_name[name]]
-    hours = Counter()
+    minutes = Counter()
     for record in trials:
-        hours[record.device] += record.wall_seconds / 3600
-    spent = " and ".join(f"{hours[device]:.1f} hours on {words}" for device, words in DEVICES.items() if hours[device])
+        minutes[record.device] += record.wall_seconds / 60
+    spent = " and ".join(f"{minutes[device]:.0f} minutes {words}" for device, words in DEVICES.items())
     return f"{len(names)} recipes were tried on the validation split, in {len(trials)} runs: {spent}."
-
-
-DEVICES = {"cpu": "one core of a CPU each", "cuda": "a GPU, side by side"}
 
 
 def spending(experiments: Sequence[Experiment]) -> Iterator[Row]:
@@ -176,7 +168,7 @@ def curve(points: Curve, public: Sequence[tuple[int, float]]) -> Figure:
     bottom = np.floor(10 * min(point.measured[0] - point.measured[1] for point in frontier)) / 10
     ax.set(ylim=(bottom, 99.72), ylabel=f"test accuracy (%), errors on a log scale, from {bottom:.1f}")
     ax.set_title("What is a parameter worth?")
-    ax.legend(loc="lower right", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
@@ -184,15 +176,19 @@ def curve(points: Curve, public: Sequence[tuple[int, float]]) -> Figure:
 def filters(network: nn.Sequential, title: str) -> Figure:
     """Draw every weight of a network's convolutions on one scale; a column is what one channel reads."""
     banks = [part.weight.detach() for part in network.modules() if isinstance(part, nn.Conv2d)]
-    heights = [bank.shape[1] * bank.shape[2] for bank in banks]
-    figure, axes = plt.subplots(len(banks), 1, figsize=(9, 0.13 * sum(heights) + 2), height_ratios=heights)
+    gaps = [bank.shape[2] > 1 for bank in banks]  # between kernels that stand above each other
+    heights = [bank.shape[1] * (bank.shape[2] + gap) for bank, gap in zip(banks, gaps, strict=True)]
+    figure, axes = plt.subplots(len(banks), 1, figsize=(9, 0.1 * sum(heights) + 2), height_ratios=heights)
     most = max(bank.abs().max().item() for bank in banks)
-    for ax, bank in zip(axes, banks, strict=True):
+    rows = [
+        # (channels, height, side and a gap), beside each other
+        F.pad(bank, (0, 1, 0, gap), value=math.nan).flatten(1, 2).transpose(0, 1).flatten(1)
+        for bank, gap in zip(banks, gaps, strict=True)
+    ]
+    width = max(row.shape[1] for row in rows)
+    for ax, bank, row in zip(axes, banks, rows, strict=True):
         channels, read, side, _ = bank.shape
-        columns = bank.transpose(1, 2).reshape(channels, side, read, side).permute(0, 2, 1, 3)
-        columns = columns.reshape(channels, read * side, side)
-        gap = torch.full((channels, read * side, 1), float("nan"))
-        row = torch.cat([columns, gap], dim=2).permute(1, 0, 2).flatten(1)
+        row = F.pad(row, (0, width - row.shape[1]), value=math.nan)
         shades = ax.imshow(row.numpy(), cmap="RdBu_r", vmin=-most, vmax=most, aspect="equal", interpolation="nearest")
         kind = "depthwise" if read == 1 and side == 3 and ax is not axes[0] else f"from {read}"
         ax.set_ylabel(f"{side}x{side}, {kind}\nto {channels}", rotation=0, ha="right", va="center", fontsize=9)

@@ -99,8 +99,8 @@ def load_evidence(results: Path = RESULTS) -> Evidence:
         (GROUPS["published"], []),
         (COMPARED, range(10)),
         (SPRINTS, range(20)),
-        (GROUPS["frontier"] + GROUPS["frontier-short"], range(10)),
-        (GROUPS["frontier-ends"], range(3)),
+        (GROUPS["frontier"], range(10)),
+        (GROUPS["frontier-short"] + GROUPS["frontier-ends"], range(3)),
     )
     trials = _load(
         results,
@@ -173,7 +173,6 @@ def frontier_statements(evidence: Evidence) -> dict[str, str]:
     """Return what the Frontier notebook says: name -> Markdown."""
     return {
         "frontier": _frontier(evidence),
-        "goals": frontier.goals(evidence.tests),
         "spending": markdown(frontier.spending([MODEL4, FRONTIER_2500])),
         "effort": frontier.effort(evidence.trials),
         "frontier-choices": markdown(tables.choices(FRONTIER_CHOICES, evidence.trials)),
