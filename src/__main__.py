@@ -36,8 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     running.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
     running.add_argument("--threads", type=int, default=1, help="of one run (default: 1, as in all committed records)")
-    running.add_argument("--together", action="store_true", help="the --jobs side by side on one GPU: 24 suit an H200")
-    running.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
+    place = running.add_mutually_exclusive_group()
+    place.add_argument("--together", action="store_true", help="the --jobs side by side on one GPU, 24 for example")
+    place.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
     splits = "test (default), validation for choosing a recipe, or resplit-0 to resplit-9 of all digits"
     running.add_argument("--split", default="test", help=splits)
     running.add_argument("--results", type=Path, help="folder (default: results/; runs/ with --epochs or --threads)")

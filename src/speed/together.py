@@ -116,7 +116,8 @@ class _Member:
             self.losses = images.new_zeros(len(train_digits))
             most = math.ceil(len(train_digits) / experiment.batch_size)
             self.rates, self.loss_sum, self.correct = images.new_zeros(most), images.new_zeros(()), self.labels.sum()
-            self.place_in_epoch, self.step_in_epoch = (torch.zeros(1, dtype=torch.int64, device=place) for _ in "ab")
+            self.place_in_epoch = torch.zeros(1, dtype=torch.int64, device=place)  # of the next batch's first image
+            self.step_in_epoch = torch.zeros_like(self.place_in_epoch)
 
     def on_stream(self):
         return torch.cuda.stream(self.stream) if self.stream else contextlib.nullcontext()
