@@ -14,7 +14,7 @@ class Deskew(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Take and return (N, 1, H, W) floats; the darkest pixel of each image is taken as its background."""
+        """Take and return (N, 1, H, W) floats; the lowest value of each image is taken as its background."""
         background = images.amin(dim=(1, 2, 3), keepdim=True)
         ink = images - background
         y, x = (torch.linspace(1 / size - 1, 1 - 1 / size, size, device=images.device) for size in images.shape[-2:])

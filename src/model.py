@@ -72,7 +72,7 @@ def layers(layer_line: str) -> list[Layer]:
             kind, kernel = "global average pooling", size
         elif word == "D":
             kind, kernel = "deskew", 1
-            if channels > 1:
+            if any("convolution" in layer.kind for layer in line):
                 raise InputError(f"{here}: only the image itself can be deskewed; put D before the first convolution.")
         elif match := CROP.fullmatch(word):
             kind, kernel, border = "crop", 1, size - int(match["size"])

@@ -35,7 +35,7 @@ def layer_table(experiment: Experiment) -> str:
     lines = [f"{'word':>6}  {'layer':<26}{'output':>12}  {'receptive field':>15}  {'parameters':>10}"]
     network = build(experiment)
     for layer, module in zip(layers(experiment.layer_line), network, strict=False):
-        side = layer.size if layer.kind == "crop" else layer.kernel
+        side = layer.size if layer.kind in ("crop", "deskew") else layer.kernel
         name = f"{side}x{side} {layer.kind}"
         output = f"{layer.channels} x {layer.size} x {layer.size}"
         parameters = count_parameters(module)

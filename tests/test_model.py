@@ -192,6 +192,7 @@ def test_the_classifier_has_neither_activation_nor_normalization_nor_dropout():
         ("8 C26 G t10", ["word 2", "26x26", "even number"]),
         ("C30 8 G t10", ["word 1", "even number"]),
         ("8 D 16 G t10", ["word 2", "'D'", "before the first convolution"]),
+        ("1 D 8 G t10", ["word 2", "before the first convolution"]),
         ("D G", ["10 logits"]),
     ],
 )

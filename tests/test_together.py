@@ -1,11 +1,14 @@
 """Runs side by side end as they do one by one. A GPU replays their steps; without one they are computed in turns."""
 
+import math
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
-from src import InputError
+from src import ROOT, InputError
 from src.__main__ import main
 from src.augment import Augmentation
 from src.experiments import MODEL4, SGD, Plateau
@@ -53,6 +56,20 @@ def test_the_command_records_runs_side_by_side_and_trains_none_twice(few_digits,
         assert heading in capsys.readouterr().out
     record = records.load(tmp_path / "test" / "Model4-1-epoch" / "seed-1.json")
     assert isinstance(record, Record) and len(record.predictions) == 200 and record.device == "cpu"
+
+
+@pytest.mark.parametrize("option", [["--threads", "2"], ["--dask", "tcp://nowhere:1"]])
+def test_the_command_refuses_what_does_not_go_together(option, tmp_path):
+    command = [sys.executable, "-m", "src", "run", "Model4", "--together", "--results", str(tmp_path), *option]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "--together" in done.stderr and "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_diverges_is_named(few_digits, monkeypatch):
+    monkeypatch.setattr("src.speed.together.learning_rate", lambda *_: math.nan)
+    with pytest.raises(InputError, match="Steady, seed 5: the loss is no longer finite"):
+        list(train_together([(STEADY, 5, "test")], device="cpu"))
 
 
 @pytest.mark.parametrize(

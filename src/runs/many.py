@@ -53,6 +53,8 @@ def run_many(
     and for processes or workers that are lost; the runs that are recorded by then stay.
     """
     check_number("--jobs", jobs, 1, 256, whole=True)
+    if together and threads != 1:
+        raise InputError("--threads is for runs on a CPU; leave it or --together out.")
     for _, seed in tasks:
         check_run(seed, split, device, threads)
     records_by_task = {task: recorded(*task, folder, split) for task in tasks}

@@ -182,7 +182,7 @@ def make_network(
         network = with_fast_dropout(build(experiment))
     elif not isinstance(network, nn.Module):
         network = network()
-    # In channels_last, batch normalization has had wrong gradients on MPS, small networks take a GPU twice as long, and
+    # In channels_last, batch normalization has had wrong gradients on MPS. A GPU is slower with it for small networks;
     # several threads are no faster.
     layout = torch.channels_last if device.type == "cpu" and threads == 1 else torch.contiguous_format
     network = network.to(device, memory_format=layout)

@@ -1,7 +1,7 @@
-"""Many runs at once on a GPU, which is as busy with one small network as with twenty.
+"""Many runs at once on a GPU, which one small network leaves idle for most of the time.
 
-Every run has a stream of its own, where the step of a batch, recorded once as a CUDA graph, is replayed: a launch in
-the place of a hundred. What has no parameters (augmentation, a crop, deskewing) is computed for a whole epoch at once.
+Every run has a stream of its own, where the step of a batch, recorded once as a CUDA graph, is replayed by a single
+launch. What has no parameters (augmentation, a crop, deskewing) is computed for a whole epoch at once.
 The draws are those of training.fit(), so that the numbers are those of single runs, up to rounding.
 """
 
@@ -25,7 +25,7 @@ from src.speed.memory import peak_memory
 from src.studies.names import check_name
 from src.training import Epoch, evaluate, learning_rate, make_optimizer, passes
 
-AT_A_TIME = 24  # runs: 1.5 GB of a GPU's memory each
+AT_A_TIME = 24  # runs; of a GPU's memory each takes 0.2 GB, most of it for the images of an epoch
 CHUNK = 10_000  # images that are prepared or evaluated at a time
 
 Task = tuple[Experiment, int, str]  # with its seed and its split
@@ -35,8 +35,9 @@ def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: st
     """Train experiments from seeds on splits, several at a time, and yield each Run when it is done.
 
     An epoch's seconds are its share of the time that it and those beside it took. A run that is interrupted starts
-    anew. Without a GPU the runs take turns.
-    Raises InputError, before anything is trained, for runs that cannot be put side by side.
+    anew, and one that diverges ends those beside it. Without a GPU the runs take turns.
+    Raises InputError, before anything is trained, for runs that cannot be put side by side; and for a loss that is no
+    longer finite.
     """
     waiting, running, place = list(tasks), [], choose_device(device)
     for experiment, seed, split in waiting:
@@ -109,6 +110,8 @@ class _Member:
         self.rate = torch.zeros((), device=place)
         for group in self.optimizer.param_groups:
             group.update(lr=self.rate, capturable=True)
+        if self.stream:
+            self.stream.wait_stream(torch.cuda.current_stream())  # there network and digits were made
         with self.on_stream(), torch.no_grad():
             images = self.prepare(normalize(train_digits.images[:1]))
             self.images = images.new_zeros(len(train_digits), *images.shape[1:])

@@ -88,25 +88,20 @@ _FIRST = {
         "2000": dict(layer_line="D 5 7 P s13 s13 s14 s14 s15 G t10", normalization_scale=False),
     },
 }
-LINES = {
-    2500: FRONTIER_2500.layer_line,
-    4000: "D 8 10 P s20 s22 s24 s26 G t10",
-    8000: "D 10 14 P s28 s32 s36 s40 G t10",
+SECOND_2500, SECOND_4000, SECOND_8000 = (
+    replace(FRONTIER_4000, name=f"Second-{size}", target=(), layer_line=line, normalization_scale=True)
+    for size, line in {
+        2500: FRONTIER_2500.layer_line,
+        4000: "D 8 10 P s20 s22 s24 s26 G t10",
+        8000: "D 10 14 P s28 s32 s36 s40 G t10",
+    }.items()
+)
+_NOT_DESKEWED = {
+    start: {"not-deskewed": dict(layer_line=start.layer_line.removeprefix("D "))}
+    for start in (SECOND_2500, SECOND_4000, SECOND_8000)
 }
-_SECOND = {
-    size: replace(
-        FRONTIER_4000,
-        name=f"Second-{size}",
-        target=(),
-        layer_line=line,
-        normalization_scale=True,
-    )
-    for size, line in LINES.items()
+_NOT_DESKEWED[SECOND_8000] |= {
+    "not-deskewed-strong": _NOT_DESKEWED[SECOND_8000]["not-deskewed"] | dict(augmentation=STRONG)
 }
-_SECOND_CHANGES = {
-    size: {"not-deskewed": dict(layer_line=LINES[size].removeprefix("D "))} for size in (2500, 4000, 8000)
-}
-_SECOND_CHANGES[8000]["not-deskewed-strong"] = _SECOND_CHANGES[8000]["not-deskewed"] | dict(augmentation=STRONG)
 
-FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in _FIRST.items()}
-FRONTIER_CHOICES |= {start: changed(start, _SECOND_CHANGES.get(size, {})) for size, start in _SECOND.items()}
+FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in (_FIRST | _NOT_DESKEWED).items()}
