@@ -149,7 +149,8 @@ def curve(points: Curve, public: Sequence[tuple[int, float]]) -> Figure:
         look = dict(color=BLUE, marker=marker, markersize=13 if marker == "*" else 8, linestyle=line, capsize=4)
         ax.errorbar(x, means, yerr=half_widths, linewidth=2, label=label, zorder=4, **look)
     for point in frontier:
-        place = dict(xytext=(-8, 9), textcoords="offset points", ha="right", path_effects=HALO, zorder=6)
+        place = dict(xytext=(-8, 9), ha="right") if point is not frontier[0] else dict(xytext=(10, -4), ha="left")
+        place |= dict(textcoords="offset points", path_effects=HALO, zorder=6)
         ax.annotate(f"{point.parameters:,}: {point.measured[0]:.2f} %", (point.parameters, point.measured[0]), **place)
     hollow = dict(linestyle="", markerfacecolor="none", markersize=8, markeredgewidth=1.3, zorder=3)
     ax.plot(*zip(*public, strict=True), color=BLACK, marker="X", label="public results, single runs", **hollow)
@@ -158,14 +159,14 @@ def curve(points: Curve, public: Sequence[tuple[int, float]]) -> Figure:
         label = "five published logs: best epoch of one run" if log == "A" else None
         ax.plot(*zip(*shown, strict=True), color=color, marker=marker, label=label, **hollow)
     ax.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
-    ax.set(xscale="log", xlim=(400, 20_000), xlabel="parameters (log scale, up to 20,000)")
+    ax.set(xscale="log", xlim=(400, 22_000), xlabel="parameters (log scale, up to 20,000)")
     ticks = [500, 1_000, 2_000, 4_000, 8_000, 15_000]
     ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yscale("function", functions=(to_log_error, lambda y: 100 - np.exp(-y)))
     ax.set_yticks([98, 98.5, 99, 99.2, 99.4, 99.5, 99.6, 99.7])
     bottom = np.floor(10 * min(point.measured[0] - point.measured[1] for point in frontier)) / 10
-    ax.set(ylim=(bottom, 99.72), ylabel=f"test accuracy (%), errors on a log scale, from {bottom:.1f}")
+    ax.set(ylim=(bottom, 99.78), ylabel=f"test accuracy (%), errors on a log scale, from {bottom:.1f}")
     ax.set_title("What is a parameter worth?")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure

@@ -146,10 +146,10 @@ def readme_blocks(evidence: Evidence, timings: dict[str, str]) -> dict[str, str]
     return {
         "series": markdown(rows),
         **{name: sentences.log(name, evidence.tests, evidence.resplits) for name in SERIES},
-        "frontier": _without(_frontier(evidence), "layer line"),
+        "frontier": _without(_frontier(evidence), "layer line", "10 re-splits"),
         "lead": _lead(evidence),
         "speed": "\n".join([*sprints, equal_work[0]]),  # the ratios below the tables
-        "use": _without(timings["use"], "PyTorch"),
+        "use": _without(timings["use"], "bytes", "multiply-adds", "PyTorch"),
     }
 
 
@@ -161,10 +161,10 @@ def _frontier(evidence):
     return markdown(frontier.results(evidence.tests, evidence.resplits))
 
 
-def _without(text, word):
-    """Return Markdown whose table lacks the columns whose heading begins with a word: a README has less room."""
+def _without(text, *words):
+    """Return Markdown whose table lacks the columns whose headings begin so: a README has less room than a notebook."""
     headings = text.partition("\n")[0].split("|")
-    kept = [i for i, heading in enumerate(headings) if not heading.strip().startswith(word)]
+    kept = [i for i, heading in enumerate(headings) if not heading.strip().startswith(words)]
     lines = [line.split("|") if line.startswith("|") else [line] for line in text.splitlines()]
     return "\n".join("|".join(cells[i] for i in kept) if len(cells) > 1 else cells[0] for cells in lines)
 
