@@ -179,7 +179,8 @@ def filters(network: nn.Sequential, title: str) -> Figure:
     gaps = [bank.shape[2] > 1 for bank in banks]  # between kernels that stand above each other
     heights = [bank.shape[1] * (bank.shape[2] + gap) for bank, gap in zip(banks, gaps, strict=True)]
     figure, axes = plt.subplots(len(banks), 1, figsize=(9, 0.1 * sum(heights) + 2), height_ratios=heights)
-    most = max(bank.abs().max().item() for bank in banks)
+    # The darkest shades are those of the largest 2 %: some weights of the classifier are far larger than all others.
+    most = torch.cat([bank.flatten() for bank in banks]).abs().quantile(0.98).item()
     rows = [
         # (channels, height, side and a gap), beside each other
         F.pad(bank, (0, 1, 0, gap), value=math.nan).flatten(1, 2).transpose(0, 1).flatten(1)
@@ -195,6 +196,6 @@ def filters(network: nn.Sequential, title: str) -> Figure:
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
         ax.spines[:].set_visible(False)
-    figure.colorbar(shades, ax=axes, label="weight", shrink=0.4)
+    figure.colorbar(shades, ax=axes, label="weight", shrink=0.4, extend="both")
     figure.suptitle(title, fontsize=12)
     return figure
