@@ -53,6 +53,7 @@ OTHER_VALUES = dict(
     optimizer=SGD(),
     bias="all",
     batch_normalization="all",
+    normalization_scale=False,
     relu_before_bn=True,
     channel_dropout=0.01,
     dropout=0.01,
