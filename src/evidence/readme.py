@@ -22,7 +22,7 @@ from src.runs.records import RESULTS, load_all
 from src.speed import sprint, timing
 from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
-from src.studies.frontier import FRONTIER_2500, FRONTIER_CHOICES
+from src.studies.frontier import DESKEWED_2500, FRONTIER_2500, FRONTIER_CHOICES
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
 from src.studies.sprint import SPRINT_CHOICES, SPRINTS
@@ -99,8 +99,8 @@ def load_evidence(results: Path = RESULTS) -> Evidence:
         (GROUPS["published"], []),
         (COMPARED, range(10)),
         (SPRINTS, range(20)),
-        (GROUPS["frontier"], range(10)),
-        (GROUPS["frontier-short"] + GROUPS["frontier-ends"], range(3)),
+        (GROUPS["frontier"] + GROUPS["frontier-short"], range(10)),
+        (GROUPS["frontier-ends"], range(3)),
     )
     trials = _load(
         results,
@@ -146,7 +146,7 @@ def readme_blocks(evidence: Evidence, timings: dict[str, str]) -> dict[str, str]
     return {
         "series": markdown(rows),
         **{name: sentences.log(name, evidence.tests, evidence.resplits) for name in SERIES},
-        "frontier": _without(_frontier(evidence), "layer line", "10 re-splits"),
+        "frontier": _without(_frontier(evidence), "layer line", "worst seed", "in 15 epochs"),
         "lead": _lead(evidence),
         "speed": "\n".join([*sprints, equal_work[0]]),  # the ratios below the tables
         "use": _without(timings["use"], "bytes", "multiply-adds", "PyTorch"),
@@ -174,6 +174,9 @@ def frontier_statements(evidence: Evidence) -> dict[str, str]:
     return {
         "frontier": _frontier(evidence),
         "spending": markdown(frontier.spending([MODEL4, FRONTIER_2500])),
+        "deskewing": markdown(
+            tables.leave_one_out_table([tables.compare(FRONTIER_2500, DESKEWED_2500, evidence.tests)])
+        ),
         "effort": frontier.effort(evidence.trials),
         "frontier-choices": markdown(tables.choices(FRONTIER_CHOICES, evidence.trials)),
         "mistakes": markdown(frontier.mistakes_by_digit(evidence.tests)),

@@ -18,7 +18,7 @@ from src.studies.frontier import FRONTIER_2500
 from src.training import make_optimizer
 
 ROUNDS, REPEATS = 7, 10
-PARTS = ("augmentation", "deskewing", "forward, backward and step")
+PARTS = ("augmentation", "forward, backward and step")
 BEFORE = "of which full 3x3 convolutions, normalization and ReLU before the pooling"
 DEFAULT, OURS = "grouped, PyTorch's default layout", "grouped, channels last (ours)"
 
@@ -77,23 +77,22 @@ def _parts_of_a_step() -> dict[str, Callable]:
     optimizer = make_optimizer(FRONTIER_2500, network)
     digits = data.load("train")[: FRONTIER_2500.batch_size]
     images = digits.images.float()
-    deskewed = network[0](normalize(images))
+    normalized = normalize(images)
 
     def learn():
-        loss = F.cross_entropy(network[1:](deskewed), digits.labels)
+        loss = F.cross_entropy(network(normalized), digits.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
-    before = network[1 : 1 + FRONTIER_2500.layer_line.split()[1:].index("P")]
-    gradient = torch.ones_like(before(deskewed))
+    before = network[: FRONTIER_2500.layer_line.split().index("P")]
+    gradient = torch.ones_like(before(normalized))
     learned = [parameter for parameter in before.parameters() if parameter.requires_grad]
 
     functions = (
         lambda: augment(images, FRONTIER_2500.augmentation),
-        lambda: network[0](normalize(images)),
         learn,
-        lambda: torch.autograd.grad(before(deskewed), learned, gradient),
+        lambda: torch.autograd.grad(before(normalized), learned, gradient),
     )
     return dict(zip((*PARTS, BEFORE), functions, strict=True))
 

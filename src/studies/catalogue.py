@@ -5,7 +5,7 @@
 
 from src import InputError
 from src.experiments import SERIES, Experiment
-from src.studies.frontier import ENDS, FRONTIER, FRONTIER_8000, FRONTIER_CHOICES, SHORT
+from src.studies.frontier import AIMS, DESKEWED_2500, ENDS, FRONTIER, FRONTIER_CHOICES, SHORT
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS
 from src.studies.rates import BY_RATE
@@ -24,10 +24,10 @@ GROUPS = {
     "leave-one-out": [other for pair in LEAVE_ONE_OUT for other in pair if other not in SERIES.values()],
     "choices": _compared(CHOICES),
     "rates": [experiment for at_rates in BY_RATE.values() for experiment in at_rates.values()],
-    "resplits": [*SERIES.values(), *LAST_STEPS, FRONTIER_8000],
+    "resplits": [*SERIES.values(), *LAST_STEPS, *FRONTIER.values()],
     "published": [step.experiment for step in STEPS.values()],
     "published-choices": _compared(PUBLISHED_CHOICES),
-    "frontier": list(FRONTIER.values()),
+    "frontier": [*FRONTIER.values(), *AIMS.values(), DESKEWED_2500],
     "frontier-short": list(SHORT.values()),
     "frontier-ends": ENDS,
     "frontier-choices": _compared(FRONTIER_CHOICES),

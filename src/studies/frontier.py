@@ -6,7 +6,7 @@ All networks are separable: one or two full 3x3 convolutions before the pooling,
 from dataclasses import replace
 
 from src.augment import Augmentation
-from src.experiments import MODEL4, Condition, Experiment, OneCycle
+from src.experiments import MODEL4, AdamW, Condition, Experiment, OneCycle
 from src.studies.changed import changed
 
 MILD = Augmentation(rotation=5, translation=1, scale=0.05, until=0.85)
@@ -32,7 +32,7 @@ SMALLEST = Experiment(
     augmentation=MILD,
 )
 FRONTIER_2500 = replace(
-    SMALLEST, name="Frontier-2500", target=_target(2500, 99.4), layer_line="D 6 8 P s16 s16 s18 s20 G t10"
+    SMALLEST, name="Frontier-2500", target=_target(2500, 99.4), layer_line="6 8 P s16 s16 s18 s20 G t10"
 )
 FRONTIER_4000 = replace(
     FRONTIER_2500,
@@ -46,7 +46,25 @@ FRONTIER_8000 = replace(
     FRONTIER_4000, name="Frontier-8000", target=_target(7999, 99.6), layer_line="12 16 P s30 s34 s38 s42 G t10"
 )
 FRONTIER = {each.name: each for each in [SMALLEST, FRONTIER_2500, FRONTIER_4000, FRONTIER_8000]}
-SHORT = {name: replace(each, name=f"{name}-15-epochs", target=(), epochs=15) for name, each in FRONTIER.items()}
+
+# The same accuracies with fewer parameters.
+AIMS = {
+    each.name: each
+    for each in [
+        replace(SMALLEST, name="Frontier-750", target=_target(750, 99.0), layer_line="D 3 4 P s8 s8 s8 s8 G t10"),
+        replace(
+            FRONTIER_2500, name="Frontier-2000", target=_target(2000, 99.4), layer_line="5 7 P s15 s15 s16 s18 G t10"
+        ),
+    ]
+}
+SHORT = {
+    name: replace(each, name=f"{name}-15-epochs", target=(), epochs=15) for name, each in (FRONTIER | AIMS).items()
+}
+
+# What was trained before ten seeds on the validation split were against the deskewing.
+DESKEWED_2500 = replace(
+    FRONTIER_2500, name="Frontier-2500-deskewed", target=(), layer_line=f"D {FRONTIER_2500.layer_line}"
+)
 
 # The ends of the curve, without a goal of their own.
 ENDS = [
@@ -59,9 +77,10 @@ def _at_peak(peak):
     return dict(schedule=OneCycle(peak=peak, warmup_fraction=0.2))
 
 
-# The first round: one change at a time, 40 epochs. The second: 30 epochs, with and without the deskewing.
+# The first round: one change at a time, 40 epochs. The second: 30 epochs, with and without the deskewing. The third:
+# several seeds, on whether to deskew and on 8,000 parameters, where trials have 15 epochs.
 START_1000 = replace(SMALLEST, name="Start-1000", target=(), **_at_peak(0.02), normalization_scale=True)
-START_2500 = replace(START_1000, name="Start-2500", layer_line=FRONTIER_2500.layer_line)
+START_2500 = replace(START_1000, name="Start-2500", layer_line=DESKEWED_2500.layer_line)
 _RECIPES = {
     "no-scale": dict(normalization_scale=False),
     "peak-0.01": _at_peak(0.01),
@@ -91,7 +110,7 @@ _FIRST = {
 SECOND_2500, SECOND_4000, SECOND_8000 = (
     replace(FRONTIER_4000, name=f"Second-{size}", target=(), layer_line=line, normalization_scale=True)
     for size, line in {
-        2500: FRONTIER_2500.layer_line,
+        2500: START_2500.layer_line,
         4000: "D 8 10 P s20 s22 s24 s26 G t10",
         8000: "D 10 14 P s28 s32 s36 s40 G t10",
     }.items()
@@ -104,4 +123,33 @@ _NOT_DESKEWED[SECOND_8000] |= {
     "not-deskewed-strong": _NOT_DESKEWED[SECOND_8000]["not-deskewed"] | dict(augmentation=STRONG)
 }
 
-FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in (_FIRST | _NOT_DESKEWED).items()}
+THIRD_1000 = replace(SMALLEST, name="Third-1000", target=())
+THIRD_2500 = replace(THIRD_1000, name="Third-2500", layer_line=START_2500.layer_line)
+THIRD_8000 = replace(FRONTIER_8000, name="Third-8000", target=(), epochs=15)
+_NOT_DESKEWED_2500 = dict(layer_line=THIRD_2500.layer_line.removeprefix("D "))
+_DEEPER_8000 = dict(layer_line="12 14 P s26 s28 s30 s32 s38 G t10")
+_THIRD = {
+    THIRD_1000: {"not-deskewed": dict(layer_line=THIRD_1000.layer_line.removeprefix("D "))},
+    THIRD_2500: {
+        "not-deskewed": _NOT_DESKEWED_2500,
+        "not-deskewed-more-augmentation": _NOT_DESKEWED_2500 | dict(augmentation=MODEL4.augmentation),
+        "not-deskewed-deeper": dict(layer_line="6 8 P s14 s14 s14 s16 s16 G t10"),
+    },
+    THIRD_8000: {
+        "30-epochs": dict(epochs=30),
+        "30-epochs-strong-augmentation": dict(epochs=30, augmentation=STRONG),
+        "strong-augmentation": dict(augmentation=STRONG),
+        "augmented-to-the-end": dict(augmentation=replace(MODEL4.augmentation, until=1)),
+        "peak-0.02": _at_peak(0.02),
+        "deskewed": dict(layer_line=f"D {THIRD_8000.layer_line}"),
+        "smoothed": dict(label_smoothing=0.05),
+        "weight-decay-0.05": dict(optimizer=AdamW(weight_decay=0.05)),
+        "wider-first": dict(layer_line="16 18 P s28 s30 s34 s38 G t10"),
+        "three-full": dict(layer_line="8 12 14 P s28 s32 s36 s40 G t10"),
+        "deeper": _DEEPER_8000,
+        "deeper-30-epochs": _DEEPER_8000 | dict(epochs=30),
+        "deeper-and-wider-30-epochs": dict(layer_line="12 16 P s26 s28 s30 s34 s38 G t10", epochs=30),
+    },
+}
+
+FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in (_FIRST | _NOT_DESKEWED | _THIRD).items()}
