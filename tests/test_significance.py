@@ -32,9 +32,9 @@ def test_equal_values_have_an_interval_of_no_width_and_no_warning(value):
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, 1.0]])
-def test_fewer_than_three_values_have_no_interval_and_show_no_effect(values):
+def test_fewer_than_three_values_have_no_interval_and_no_verdict(values):
     assert math.isnan(mean_interval(values)[1])
-    assert effect(values) == "no difference shown"
+    assert effect(values) == "too few seeds"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_fewer_than_three_values_have_no_interval_and_show_no_effect(values):
         ([-0.1, -0.12, -0.11], "hurts"),
         ([0.1, -0.1, 0.02], "no difference shown"),
         ([0.0, 0.0, 0.0], "no difference shown"),
-        ([0.14, 0.14], "no difference shown"),
+        ([0.14, 0.14], "too few seeds"),
     ],
 )
 def test_the_words_follow_from_the_interval(differences, words):

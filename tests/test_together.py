@@ -16,7 +16,7 @@ from src.runs import records
 from src.runs.one import train
 from src.runs.records import Record
 from src.speed.together import train_together
-from src.studies.frontier import SMALLEST
+from src.studies.frontier import FRONTIER_1000
 from src.studies.sprint import SPRINT
 
 # SGD, because AdamW turns the rounding of a gradient near zero into a whole step.
@@ -85,4 +85,4 @@ def test_a_run_that_diverges_is_named(few_digits, monkeypatch):
 )
 def test_runs_that_cannot_be_put_side_by_side_are_refused_before_any_is_trained(change):
     with pytest.raises(InputError, match="cannot be trained together"):
-        next(train_together([(SMALLEST, 0, "test"), (replace(MODEL4, name="Other", **change), 0, "test")]))
+        next(train_together([(FRONTIER_1000, 0, "test"), (replace(MODEL4, name="Other", **change), 0, "test")]))

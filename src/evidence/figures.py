@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -337,7 +338,7 @@ def published(points: Sequence[Point]) -> Figure:
         ax.set_xticks(ticks, [f"{tick / 1e6:g}M" if tick >= 1e6 else f"{tick / 1e3:g}k" for tick in ticks])
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.margins(x=0.6 if ax is axes[2] else 0.12)
-    axes[0].set_yscale("function", functions=(to_log_error, lambda y: 100 - np.exp(-y)))
+    show_log_errors(axes[0])
     axes[0].set_yticks([98.4, 98.6, 98.8, 99, 99.1, 99.2, 99.3, 99.4, 99.5, 99.6])
     marks = [y for point in points for y in (point.reported, point.measured and point.measured[0]) if y is not None]
     bottom = round(min(marks) - 0.1, 1)
@@ -349,8 +350,12 @@ def published(points: Sequence[Point]) -> Figure:
     return figure
 
 
-def to_log_error(accuracy: float | np.ndarray) -> np.ndarray:
-    """Place accuracies in percent on an axis of the logarithm of the error."""
+def show_log_errors(ax: Axes) -> None:
+    """Place accuracies, in percent on the y axis, by the logarithm of their error."""
+    ax.set_yscale("function", functions=(_to_log_error, lambda y: 100 - np.exp(-y)))
+
+
+def _to_log_error(accuracy):
     return -np.log(100 - np.asarray(accuracy))
 
 
@@ -374,7 +379,7 @@ def _draw_point(ax, point):
 
 def _heights(marks):
     """Return the accuracies at which the names of marks (x, accuracy, point) stand: the same, but apart."""
-    gap, heights = 0.042, [float(to_log_error(y)) for _, y, _ in marks]
+    gap, heights = 0.042, [float(_to_log_error(y)) for _, y, _ in marks]
     for _ in range(100):
         for i, j in itertools.combinations(sorted(range(len(marks)), key=heights.__getitem__), 2):
             near = marks[i][0] * 0.97 < marks[j][0] < marks[i][0] * 1.03

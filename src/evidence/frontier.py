@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from statistics import fmean
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,19 +13,21 @@ from matplotlib.ticker import NullFormatter
 from torch import nn
 
 from src import data
-from src.evidence.figures import BLACK, BLUE, GOAL, HALO, LOGS, TARGET_LINE, digits_grid, styled, to_log_error
-from src.evidence.logs import Point, points
-from src.evidence.significance import RESPLITS, mean_interval
+from src.evidence.figures import BLACK, BLUE, GOAL, HALO, ORANGE, TARGET_LINE, digits_grid, show_log_errors, styled
+from src.evidence.logs import Point, point
+from src.evidence.sentences import met_or_missed
+from src.evidence.significance import RESPLITS
 from src.evidence.tables import Records, Row, interval, values
 from src.experiments import SERIES, Experiment
 from src.model import CLASSES, build, count_parameters, layers
-from src.studies.frontier import AIMS, ENDS, FRONTIER, FRONTIER_CHOICES, SHORT
+from src.studies.frontier import AIMS, ENDS, FRONTIER, FRONTIER_TRIALS, SHORT
 from src.studies.published import STEPS
 
 # Public results on MNIST's test images: parameters and accuracy in percent, mostly of the best epoch of one run (697
 # parameters: the best of about 700 trainings). Known are their numbers, and of 4,862 parameters the address,
 # github.com/ruslangrimov/mnist-minimal-model. None was repeated here.
 PUBLIC = [(697, 99.03), (1_936, 99.0), (4_232, 99.08), (4_862, 99.07), (4_968, 99.45), (5_854, 99.40)]
+GOALS = [(each.target[0].bound, each.target[-1].bound) for each in FRONTIER.values()]
 
 
 def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
@@ -35,13 +36,13 @@ def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
         records, short = tests_by_name[name], tests_by_name[SHORT[name].name]
         tests = values(records, "test accuracy")
         resplits = values(resplits_by_name.get(name, []), "test accuracy")
-        goal = experiment.target[-1].bound
+        budget, _, goal = (condition.bound for condition in experiment.target)
         yield {
             "network": name,
             "layer line": f"`{experiment.layer_line}`",
             "parameters": f"{records[0].parameters:,}",
             "epochs": f"{experiment.epochs}",
-            "goal": f"{goal:.2f} %, {'met' if fmean(tests) >= goal else '**missed**'}",
+            "goal": f"{goal:.2f} % with {budget:,}: {met_or_missed(experiment.target, records)}",
             f"test %, {len(tests)} seeds": interval(tests, places=3),
             "worst seed": f"{min(tests):.2f}",
             "10 re-splits %": interval(resplits, test_to_train=RESPLITS) if resplits else "not run",
@@ -54,7 +55,7 @@ DEVICES = {"cpu": "of one core of a CPU", "cuda": "of a GPU that trained them si
 
 def effort(trials_by_name: Records) -> str:
     """Say how many trials there were, and what they cost."""
-    names = {trial.name for start, others in FRONTIER_CHOICES.items() for trial in [start, *others]}
+    names = {trial.name for start, others in FRONTIER_TRIALS.items() for trial in [start, *others]}
     trials = [record for name in names for record in trials_by_name[name]]
     minutes = Counter()
     for record in trials:
@@ -63,10 +64,14 @@ def effort(trials_by_name: Records) -> str:
     return f"{len(names)} recorded recipes were tried on the validation split, in {len(trials)} runs: {spent}."
 
 
+FULL, DEPTHWISE, POINTWISE = "full 3x3 convolutions", "depthwise 3x3 convolutions", "pointwise (1x1) convolutions"
+CLASSIFIER, NORMALIZATION = "the classifier", "batch normalization"
+
+
 def spending(experiments: Sequence[Experiment]) -> Iterator[Row]:
     """Show where the parameters of experiments sit: a row for each kind of layer."""
     spent = {experiment.name: _spent(experiment) for experiment in experiments}
-    for kind in list(dict.fromkeys(kind for counts in spent.values() for kind in counts)):
+    for kind in [FULL, DEPTHWISE, POINTWISE, CLASSIFIER, NORMALIZATION]:
         yield {"parameters in": kind} | {
             name: f"{counts[kind]:,} ({100 * counts[kind] / counts.total():.0f} %)" for name, counts in spent.items()
         }
@@ -79,11 +84,10 @@ def _spent(experiment):
     for layer, module in zip(line, build(experiment), strict=False):
         for part in module.modules():
             if isinstance(part, nn.BatchNorm2d):
-                counts["batch normalization"] += count_parameters(part)
+                counts[NORMALIZATION] += count_parameters(part)
             elif isinstance(part, nn.Conv2d):
-                side = part.kernel_size[0]
-                kind = f"{'depthwise ' if part.groups > 1 else ''}{side}x{side} convolutions"
-                counts["the classifier" if layer is line[-1] else kind] += count_parameters(part)
+                kind = POINTWISE if part.kernel_size == (1, 1) else DEPTHWISE if part.groups > 1 else FULL
+                counts[CLASSIFIER if layer is line[-1] else kind] += count_parameters(part)
     return counts
 
 
@@ -97,75 +101,74 @@ def mistakes_by_digit(tests_by_name: Records) -> Iterator[Row]:
 
 
 def lost(tests_by_name: Records, shown: int = 20) -> Figure:
-    """Draw the images that the smallest network loses first: most often wrong there, never in the largest one."""
+    """Draw what the smallest network with a goal of its own loses: most often wrong there, never in the largest."""
     (smallest, *_, largest) = FRONTIER
     small, large = (~np.array([record.right for record in tests_by_name[name]]) for name in (smallest, largest))
     times = small.sum(axis=0) * (large.sum(axis=0) == 0)
     order = np.argsort(-times, kind="stable")[:shown]
     digits = data.load("test")
-    readings = [Counter(record.predictions[i] for record in tests_by_name[smallest]).most_common(2) for i in order]
-    captions = [
-        f"true {digits.labels[i]}, {times[i]} of {len(small)}\nwrong, as {_other(reading, digits.labels[i])}"
-        for i, reading in zip(order, readings, strict=True)
-    ]
-    title = f"What does {smallest} lose first? Images that {largest} never gets wrong"
+    captions = []
+    for i in order:
+        true, read = str(digits.labels[i].item()), Counter(record.predictions[i] for record in tests_by_name[smallest])
+        wrong = max(read.keys() - {true}, key=read.get)
+        captions.append(f"{true} read as {wrong},\n{times[i]} of {len(small)} seeds")
+    title = f"What does {smallest} lose that {largest} never gets wrong?"
     return digits_grid(digits.images[torch.from_numpy(order.copy())], captions, title=title)
 
 
-def _other(reading, label):
-    """Return the most common wrong digit among (digit, count) pairs."""
-    return next(digit for digit, _ in reading if digit != str(label.item()))
+Mark = tuple[int, float]  # parameters, accuracy in percent
 
 
-Curve = tuple[list[Point], list[Point]]  # ours, and the published steps
-
-
-def curve_points(tests_by_name: Records) -> Curve:
-    """Return the points of curve(): ours by their number of parameters, and the steps of the logs."""
-    known = points(STEPS, tests_by_name)
-    ours = []
-    for experiment in [*FRONTIER.values(), *AIMS.values(), *ENDS]:
-        mean, half_width = mean_interval(values(tests_by_name[experiment.name], "test accuracy"))
-        parameters = count_parameters(build(experiment))
-        ours.append(Point("frontier", experiment.name, parameters, None, (round(mean, 6), round(half_width, 6))))
-    models = [point for point in known if point.name in SERIES]
-    return sorted(ours, key=lambda point: point.parameters) + models, [point for point in known if point.name in STEPS]
+def curve_marks(tests_by_name: Records) -> tuple[list[Point], list[Point], list[Point], list[Mark], list[Mark]]:
+    """Return what curve() draws: our frontier by its number of parameters, the series, steps of logs, PUBLIC, GOALS."""
+    frontier = [point(experiment, tests_by_name) for experiment in [*FRONTIER.values(), *AIMS.values(), *ENDS]]
+    series = [point(experiment, tests_by_name) for experiment in SERIES.values()]
+    steps = [point(step.experiment, tests_by_name, step.log, step.test) for step in STEPS.values()]
+    return sorted(frontier, key=lambda each: each.parameters), series, steps, PUBLIC, GOALS
 
 
 @styled
-def curve(points: Curve, public: Sequence[tuple[int, float]]) -> Figure:
-    """Draw accuracy against parameters: means of ours with their intervals, and what others give as their best epoch.
+def curve(
+    frontier: Sequence[Point],
+    series: Sequence[Point],
+    steps: Sequence[Point],
+    public: Sequence[Mark],
+    goals: Sequence[Mark],
+) -> Figure:
+    """Draw accuracy against parameters: means of ours with their intervals, and what others report (hollow).
 
-    public: (parameters, percent) of results elsewhere.
+    goals: the most parameters, and the accuracy that they shall reach.
     """
-    ours, steps = points
-    frontier, models = ([point for point in ours if (point.group == "frontier") == wanted] for wanted in (True, False))
-    figure, ax = plt.subplots(figsize=(9, 5.6))
+    figure, ax = plt.subplots(figsize=(9, 6))
     for group, label, marker, line in [
-        (frontier, "our frontier: mean over seeds of the last epoch, 95 % interval", "o", "-"),
-        (models, "Model1 to Model4 of this series, the same", "*", ""),
+        (frontier, "our frontier: mean of the last epoch, 95 % interval", "o", "-"),
+        (series, "M1 to M4, the models of this series: the same", "*", ""),
     ]:
-        x, means, half_widths = zip(*((point.parameters, *point.measured) for point in group), strict=True)
+        x, means, half_widths = zip(*((each.parameters, *each.measured) for each in group), strict=True)
         look = dict(color=BLUE, marker=marker, markersize=13 if marker == "*" else 8, linestyle=line, capsize=4)
         ax.errorbar(x, means, yerr=half_widths, linewidth=2, label=label, zorder=4, **look)
-    for point in frontier:
-        place = dict(xytext=(-8, 9), ha="right") if point.parameters > 800 else dict(xytext=(10, -6), ha="left")
+    texts = [f"{each.parameters:,}: {each.measured[0]:.3f} %" for each in frontier]
+    texts += [each.name.replace("Model", "M") for each in series]
+    for each, text in zip([*frontier, *series], texts, strict=True):
+        on_the_left = each in frontier and each.parameters > 800  # where there is room
+        place = dict(xytext=(-9, 9), ha="right") if on_the_left else dict(xytext=(9, -4), ha="left")
         place |= dict(textcoords="offset points", path_effects=HALO, zorder=6)
-        ax.annotate(f"{point.parameters:,}: {point.measured[0]:.2f} %", (point.parameters, point.measured[0]), **place)
+        ax.annotate(text, (each.parameters, each.measured[0]), **place)
     hollow = dict(linestyle="", markerfacecolor="none", markersize=8, markeredgewidth=1.3, zorder=3)
-    ax.plot(*zip(*public, strict=True), color=BLACK, marker="X", label="public results, single runs", **hollow)
-    for log, (color, marker) in LOGS.items():
-        shown = [(step.parameters, step.reported) for step in steps if step.group == log and step.reported]
-        label = "five published logs: best epoch of one run" if log == "A" else None
-        ax.plot(*zip(*shown, strict=True), color=color, marker=marker, label=label, **hollow)
-    ax.axhline(GOAL, label=f"{GOAL} %", **TARGET_LINE)
-    ax.set(xscale="log", xlim=(400, 22_000), xlabel="parameters (log scale, up to 20,000)")
+    public_label = "public results, mostly the best epoch"
+    ax.plot(*zip(*public, strict=True), color=BLACK, marker="X", label=public_label, **hollow)
+    reported = [(step.parameters, step.reported) for step in steps if step.reported]
+    ax.plot(*zip(*reported, strict=True), color=ORANGE, marker="D", label="five published logs: as reported", **hollow)
+    corner = dict(marker=[(-1, 0), (0, 0), (0, 1)], markersize=18, zorder=5)
+    ax.plot(*zip(*goals, strict=True), color=BLACK, label="our goals: met above and to the left", **hollow | corner)
+    ax.axhline(GOAL, label=f"{GOAL} %, the goal of most logs", **TARGET_LINE)
+    ax.set(xscale="log", xlim=(400, 22_000), xlabel="parameters (log scale); larger networks are not shown")
     ticks = [500, 1_000, 2_000, 4_000, 8_000, 15_000]
     ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_yscale("function", functions=(to_log_error, lambda y: 100 - np.exp(-y)))
+    show_log_errors(ax)
     ax.set_yticks([98, 98.5, 99, 99.2, 99.4, 99.5, 99.6, 99.7])
-    bottom = np.floor(10 * min(point.measured[0] - point.measured[1] for point in frontier)) / 10
+    bottom = np.floor(10 * min(each.measured[0] - each.measured[1] for each in frontier)) / 10
     ax.set(ylim=(bottom, 99.78), ylabel=f"test accuracy (%), errors on a log scale, from {bottom:.1f}")
     ax.set_title("What is a parameter worth?")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
@@ -174,11 +177,12 @@ def curve(points: Curve, public: Sequence[tuple[int, float]]) -> Figure:
 
 @styled
 def filters(network: nn.Sequential, title: str) -> Figure:
-    """Draw every weight of a network's convolutions on one scale; a column is what one channel reads."""
+    """Draw every weight of a network's convolutions on one scale; a column makes one channel, a row reads one."""
     banks = [part.weight.detach() for part in network.modules() if isinstance(part, nn.Conv2d)]
     gaps = [bank.shape[2] > 1 for bank in banks]  # between kernels that stand above each other
     heights = [bank.shape[1] * (bank.shape[2] + gap) for bank, gap in zip(banks, gaps, strict=True)]
-    figure, axes = plt.subplots(len(banks), 1, figsize=(9, 0.1 * sum(heights) + 2), height_ratios=heights)
+    figure, axes = plt.subplots(len(banks), 1, figsize=(9, 0.1 * sum(heights) + 4), height_ratios=heights)
+    figure.get_layout_engine().set(h_pad=0.12)  # inches: banks are further apart than the kernels of one
     # The darkest shades are those of the largest 2 %: some weights of the classifier are far larger than all others.
     most = torch.cat([bank.flatten() for bank in banks]).abs().quantile(0.98).item()
     rows = [

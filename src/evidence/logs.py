@@ -9,7 +9,7 @@ from torch import nn
 
 from src.evidence.significance import RESPLITS, effect, mean_interval
 from src.evidence.tables import Records, Row, differences, interval, standing, values
-from src.experiments import MODEL4, SERIES
+from src.experiments import MODEL4, SERIES, Experiment
 from src.model import build, count_parameters
 from src.studies.changed import changes
 from src.studies.published import LAST_STEPS, Step, of_log
@@ -30,15 +30,16 @@ class Point:
 
 def points(steps: dict[str, Step], records_by_name: Records) -> list[Point]:
     """Make the Points of published Steps, also of those without records, and of the models of the series."""
+    published = [point(step.experiment, records_by_name, step.log, step.test) for step in steps.values()]
+    return published + [point(experiment, records_by_name) for experiment in SERIES.values()]
 
-    def point(group, name, experiment, reported):
-        measured = None
-        if records := records_by_name.get(name):  # rounded, so that every version of SciPy gives the same Point
-            measured = tuple(round(number, 6) for number in mean_interval(values(records, "test accuracy")))
-        return Point(group, name, count_parameters(build(experiment)), reported, measured)
 
-    published = [point(step.log, name, step.experiment, step.test) for name, step in steps.items()]
-    return published + [point("ours", name, experiment, None) for name, experiment in SERIES.items()]
+def point(experiment: Experiment, tests_by_name: Records, group: str = "ours", reported: float | None = None) -> Point:
+    """Make the Point of an experiment, which may have no records."""
+    measured = None
+    if records := tests_by_name.get(experiment.name):  # rounded, so that every version of SciPy gives the same Point
+        measured = tuple(round(number, 6) for number in mean_interval(values(records, "test accuracy")))
+    return Point(group, experiment.name, count_parameters(build(experiment)), reported, measured)
 
 
 def count_running_statistics(module: nn.Module) -> int:

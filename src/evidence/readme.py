@@ -22,7 +22,14 @@ from src.runs.records import RESULTS, load_all
 from src.speed import sprint, timing
 from src.speed.bench import TIMINGS
 from src.studies.catalogue import EXPERIMENTS, GROUPS
-from src.studies.frontier import DESKEWED_2500, FRONTIER_2500, FRONTIER_CHOICES
+from src.studies.frontier import (
+    DESKEWED_2500,
+    FRONTIER_2500,
+    FRONTIER_8000,
+    FRONTIER_CHOICES,
+    FRONTIER_DIRECTIONS,
+    SHORT,
+)
 from src.studies.ladder import LADDER
 from src.studies.published import PUBLISHED_CHOICES, STEPS, of_log
 from src.studies.sprint import SPRINT_CHOICES, SPRINTS
@@ -173,14 +180,18 @@ def frontier_statements(evidence: Evidence) -> dict[str, str]:
     """Return what the Frontier notebook says: name -> Markdown."""
     return {
         "frontier": _frontier(evidence),
-        "spending": markdown(frontier.spending([MODEL4, FRONTIER_2500])),
-        "deskewing": markdown(
-            tables.leave_one_out_table([tables.compare(FRONTIER_2500, DESKEWED_2500, evidence.tests)])
-        ),
+        "spending": markdown(frontier.spending([MODEL4, FRONTIER_2500, FRONTIER_8000])),
+        "equal-size": _on_the_test_set(MODEL4, SHORT[FRONTIER_8000.name], evidence),
         "effort": frontier.effort(evidence.trials),
         "frontier-choices": markdown(tables.choices(FRONTIER_CHOICES, evidence.trials)),
+        "frontier-directions": markdown(tables.choices(FRONTIER_DIRECTIONS, evidence.trials)),
+        "deskewing": _on_the_test_set(FRONTIER_2500, DESKEWED_2500, evidence),
         "mistakes": markdown(frontier.mistakes_by_digit(evidence.tests)),
     }
+
+
+def _on_the_test_set(before, after, evidence):
+    return markdown(tables.leave_one_out_table([tables.compare(before, after, evidence.tests)]))
 
 
 def statements(evidence: Evidence) -> dict[str, str]:
@@ -239,7 +250,7 @@ def figures(evidence: Evidence) -> Drawings:
         ),
         "rates.png": partial(rates, by_rate, "Is a schedule better than the best constant rate?"),
         "published.png": partial(published, logs.points(STEPS, records_by_name)),
-        "frontier.png": partial(frontier.curve, frontier.curve_points(records_by_name), frontier.PUBLIC),
+        "frontier.png": partial(frontier.curve, *frontier.curve_marks(records_by_name)),
         **{f"{name}.png": partial(history, records_by_name[name]) for name in SERIES},
     }
     return _with_source(drawings)

@@ -19,12 +19,22 @@ def verdicts(target: Sequence[Condition], records: Sequence[Record]) -> list[str
     """Say of each Condition what the records have on average (at worst, for a lowest), and whether it is met."""
     lines = []
     for condition in target:
-        numbers = values(records, condition.quantity)
-        value = min(numbers) if condition.quantity.startswith("lowest") else fmean(numbers)
+        value = _value(condition, records)
         shown = f"{value:,.0f}" if condition.quantity in ("parameters", "epochs") else f"{value:.2f}"
-        met = "met" if RELATIONS[condition.relation](value, condition.bound) else "**missed**"
-        lines.append(f"{condition}: {shown}, {met}")
+        lines.append(f"{condition}: {shown}, {met_or_missed([condition], records)}")
     return lines
+
+
+def met_or_missed(target: Sequence[Condition], records: Sequence[Record]) -> str:
+    """Say in Markdown whether a whole target is met."""
+    met = all(RELATIONS[condition.relation](_value(condition, records), condition.bound) for condition in target)
+    return "met" if met else "**missed**"
+
+
+def _value(condition, records):
+    """Return what the records have of the quantity of a Condition: the mean, or the least for a lowest."""
+    numbers = values(records, condition.quantity)
+    return min(numbers) if condition.quantity.startswith("lowest") else fmean(numbers)
 
 
 def analysis(record: Record, target: Sequence[Condition]) -> str:

@@ -29,6 +29,8 @@ def mean_interval(values: Sequence[float], test_to_train: float = 0.0) -> tuple[
 def effect(differences: Sequence[float], test_to_train: float = 0.0) -> str:
     """Say what paired differences show: "helps" if their mean_interval() lies above 0, "hurts" if below."""
     mean, half_width = mean_interval(differences, test_to_train)
+    if math.isnan(half_width):
+        return "too few seeds"
     if abs(mean) > half_width:
         return "helps" if mean > 0 else "hurts"
     return "no difference shown"

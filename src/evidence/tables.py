@@ -116,11 +116,11 @@ class Comparison:
 
 
 def compare(before: Experiment, after: Experiment, records_by_name: Records) -> Comparison:
-    """Make the Comparison of two experiments; of their layer lines it names the words that differ."""
+    """Make the Comparison of two experiments; of their layer lines it names what differs (…: other words)."""
     old, new = before.layer_line.split(), after.layer_line.split()
     start = len(commonprefix([old, new]))
     end = len(commonprefix([old[start:][::-1], new[start:][::-1]]))
-    words = (" ".join(line[start : len(line) - end]) for line in (old, new))
+    words = (" ".join(["…"][:start] + line[start : len(line) - end] + ["…"][:end]) for line in (old, new))
     parts = sorted(changes(before, after), key=lambda part: part.startswith("schedule"))  # a technique, then its rate
     change = "; ".join(parts).replace(f"{before.layer_line} → {after.layer_line}", " → ".join(words))
     shared = on_shared_seeds(records_by_name[before.name], records_by_name[after.name])

@@ -1,6 +1,7 @@
 """The frontier: how few parameters for 99.0 and for 99.4 %, and how far 4,000 and 8,000 go.
 
-All networks are separable: one or two full 3x3 convolutions before the pooling, then depthwise and 1x1 ones.
+All networks of FRONTIER, AIMS and ENDS are separable: two full 3x3 convolutions before the pooling, then depthwise and
+1x1 ones.
 """
 
 from dataclasses import replace
@@ -21,7 +22,7 @@ def _target(parameters, accuracy):
     )
 
 
-SMALLEST = Experiment(
+FRONTIER_1000 = Experiment(
     name="Frontier-1000",
     target=_target(1000, 99.0),
     layer_line="D 4 4 P s8 s9 s10 s11 G t10",
@@ -32,7 +33,7 @@ SMALLEST = Experiment(
     augmentation=MILD,
 )
 FRONTIER_2500 = replace(
-    SMALLEST, name="Frontier-2500", target=_target(2500, 99.4), layer_line="6 8 P s16 s16 s18 s20 G t10"
+    FRONTIER_1000, name="Frontier-2500", target=_target(2500, 99.4), layer_line="6 8 P s16 s16 s18 s20 G t10"
 )
 FRONTIER_4000 = replace(
     FRONTIER_2500,
@@ -45,13 +46,13 @@ FRONTIER_4000 = replace(
 FRONTIER_8000 = replace(
     FRONTIER_4000, name="Frontier-8000", target=_target(7999, 99.6), layer_line="12 16 P s30 s34 s38 s42 G t10"
 )
-FRONTIER = {each.name: each for each in [SMALLEST, FRONTIER_2500, FRONTIER_4000, FRONTIER_8000]}
+FRONTIER = {each.name: each for each in [FRONTIER_1000, FRONTIER_2500, FRONTIER_4000, FRONTIER_8000]}
 
 # The same accuracies with fewer parameters.
 AIMS = {
     each.name: each
     for each in [
-        replace(SMALLEST, name="Frontier-750", target=_target(750, 99.0), layer_line="D 3 4 P s8 s8 s8 s8 G t10"),
+        replace(FRONTIER_1000, name="Frontier-750", target=_target(750, 99.0), layer_line="D 3 4 P s8 s8 s8 s8 G t10"),
         replace(
             FRONTIER_2500, name="Frontier-2000", target=_target(2000, 99.4), layer_line="5 7 P s15 s15 s16 s18 G t10"
         ),
@@ -68,7 +69,7 @@ DESKEWED_2500 = replace(
 
 # The ends of the curve, without a goal of their own.
 ENDS = [
-    replace(SMALLEST, name="Frontier-500", target=(), layer_line="D 3 3 P s6 s6 s6 s6 G t10"),
+    replace(FRONTIER_1000, name="Frontier-500", target=(), layer_line="D 3 3 P s6 s6 s6 s6 G t10"),
     replace(FRONTIER_8000, name="Frontier-15000", target=(), layer_line="16 20 P s40 s48 s56 s64 G t10", epochs=15),
 ]
 
@@ -77,9 +78,16 @@ def _at_peak(peak):
     return dict(schedule=OneCycle(peak=peak, warmup_fraction=0.2))
 
 
-# The first round: one change at a time, 40 epochs. The second: 30 epochs, with and without the deskewing. The third:
-# several seeds, on whether to deskew and on 8,000 parameters, where trials have 15 epochs.
-START_1000 = replace(SMALLEST, name="Start-1000", target=(), **_at_peak(0.02), normalization_scale=True)
+def _deskewed(start):
+    return dict(layer_line=f"D {start.layer_line}")
+
+
+def _not_deskewed(start):
+    return dict(layer_line=start.layer_line.removeprefix("D "))
+
+
+# Trials on the validation split. The first round: one change at a time, 40 epochs, one seed.
+START_1000 = replace(FRONTIER_1000, name="Start-1000", target=(), **_at_peak(0.02), normalization_scale=True)
 START_2500 = replace(START_1000, name="Start-2500", layer_line=DESKEWED_2500.layer_line)
 _RECIPES = {
     "no-scale": dict(normalization_scale=False),
@@ -91,7 +99,7 @@ _RECIPES = {
 }
 _FIRST = {
     START_1000: {
-        "not-deskewed": dict(layer_line=START_1000.layer_line.removeprefix("D ")),
+        "not-deskewed": _not_deskewed(START_1000),
         **_RECIPES,
         "peak-0.06": _at_peak(0.06),
         "hardest-0.5": dict(hardest=0.5),
@@ -101,12 +109,14 @@ _FIRST = {
         "750": dict(layer_line="D 3 4 P s8 s8 s8 s8 G t10", normalization_scale=False),
     },
     START_2500: {
-        "not-deskewed": dict(layer_line=START_2500.layer_line.removeprefix("D ")),
+        "not-deskewed": _not_deskewed(START_2500),
         **_RECIPES,
         "deeper": dict(layer_line="D 6 8 P s14 s14 s14 s16 s16 G t10"),
         "2000": dict(layer_line="D 5 7 P s13 s13 s14 s14 s15 G t10", normalization_scale=False),
     },
 }
+
+# The second round: 30 epochs, with and without the deskewing.
 SECOND_2500, SECOND_4000, SECOND_8000 = (
     replace(FRONTIER_4000, name=f"Second-{size}", target=(), layer_line=line, normalization_scale=True)
     for size, line in {
@@ -115,25 +125,32 @@ SECOND_2500, SECOND_4000, SECOND_8000 = (
         8000: "D 10 14 P s28 s32 s36 s40 G t10",
     }.items()
 )
-_NOT_DESKEWED = {
-    start: {"not-deskewed": dict(layer_line=start.layer_line.removeprefix("D "))}
-    for start in (SECOND_2500, SECOND_4000, SECOND_8000)
-}
-_NOT_DESKEWED[SECOND_8000] |= {
-    "not-deskewed-strong": _NOT_DESKEWED[SECOND_8000]["not-deskewed"] | dict(augmentation=STRONG)
+_SECOND = {
+    SECOND_2500: {"not-deskewed": _not_deskewed(SECOND_2500)},
+    SECOND_4000: {"not-deskewed": _not_deskewed(SECOND_4000)},
+    SECOND_8000: {
+        "not-deskewed": _not_deskewed(SECOND_8000),
+        "not-deskewed-strong": _not_deskewed(SECOND_8000) | dict(augmentation=STRONG),
+    },
 }
 
-THIRD_1000 = replace(SMALLEST, name="Third-1000", target=())
-THIRD_2500 = replace(THIRD_1000, name="Third-2500", layer_line=START_2500.layer_line)
+# The third round: the networks as they are, with several seeds; that of 8,000 parameters has 15 epochs.
+THIRD_1000 = replace(FRONTIER_1000, name="Third-1000", target=())
+THIRD_2500 = replace(FRONTIER_2500, name="Third-2500", target=())
 THIRD_8000 = replace(FRONTIER_8000, name="Third-8000", target=(), epochs=15)
-_NOT_DESKEWED_2500 = dict(layer_line=THIRD_2500.layer_line.removeprefix("D "))
 _DEEPER_8000 = dict(layer_line="12 14 P s26 s28 s30 s32 s38 G t10")
 _THIRD = {
-    THIRD_1000: {"not-deskewed": dict(layer_line=THIRD_1000.layer_line.removeprefix("D "))},
+    THIRD_1000: {
+        "not-deskewed": _not_deskewed(THIRD_1000),
+        "15-epochs": dict(epochs=15),
+    },
     THIRD_2500: {
-        "not-deskewed": _NOT_DESKEWED_2500,
-        "not-deskewed-more-augmentation": _NOT_DESKEWED_2500 | dict(augmentation=MODEL4.augmentation),
-        "not-deskewed-deeper": dict(layer_line="6 8 P s14 s14 s14 s16 s16 G t10"),
+        "deskewed": _deskewed(THIRD_2500),
+        "more-augmentation": dict(augmentation=MODEL4.augmentation),
+        "deeper": dict(layer_line="6 8 P s14 s14 s14 s16 s16 G t10"),
+        "15-epochs": dict(epochs=15),
+        "peak-0.02": _at_peak(0.02),
+        "full-convolutions": dict(layer_line="4 6 P 7 8 8 8 G t10"),
     },
     THIRD_8000: {
         "30-epochs": dict(epochs=30),
@@ -141,7 +158,7 @@ _THIRD = {
         "strong-augmentation": dict(augmentation=STRONG),
         "augmented-to-the-end": dict(augmentation=replace(MODEL4.augmentation, until=1)),
         "peak-0.02": _at_peak(0.02),
-        "deskewed": dict(layer_line=f"D {THIRD_8000.layer_line}"),
+        "deskewed": _deskewed(THIRD_8000),
         "smoothed": dict(label_smoothing=0.05),
         "weight-decay-0.05": dict(optimizer=AdamW(weight_decay=0.05)),
         "wider-first": dict(layer_line="16 18 P s28 s30 s34 s38 G t10"),
@@ -149,7 +166,10 @@ _THIRD = {
         "deeper": _DEEPER_8000,
         "deeper-30-epochs": _DEEPER_8000 | dict(epochs=30),
         "deeper-and-wider-30-epochs": dict(layer_line="12 16 P s26 s28 s30 s34 s38 G t10", epochs=30),
+        "full-convolutions": dict(layer_line=MODEL4.layer_line),
     },
 }
 
-FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in (_FIRST | _NOT_DESKEWED | _THIRD).items()}
+FRONTIER_DIRECTIONS = {start: changed(start, changes) for start, changes in (_FIRST | _SECOND).items()}
+FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in _THIRD.items()}
+FRONTIER_TRIALS = FRONTIER_DIRECTIONS | FRONTIER_CHOICES

@@ -18,10 +18,10 @@ from src.runs.one import Run, train
 from src.runs.records import RESULTS, Record, definition, recorded
 from src.speed.bfloat16 import Bfloat16
 from src.speed.ghost import GhostBatches
-from src.studies.frontier import SMALLEST
+from src.studies.frontier import FRONTIER_1000
 
 WEIGHTS = RESULTS / "weights"
-KEPT = SERIES | {SMALLEST.name: SMALLEST}  # the experiments whose weights of seed 0 are kept: name -> Experiment
+KEPT = SERIES | {FRONTIER_1000.name: FRONTIER_1000}  # name -> Experiment whose weights of seed 0 are kept
 
 
 def save(run: Run, path: str | Path) -> None:
