@@ -12,7 +12,17 @@ from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.speed.depthwise import FORMS, full, grouped, shifted
 from src.studies.catalogue import GROUPS
-from src.studies.frontier import AIMS, ENDS, FRONTIER, FRONTIER_1000, FRONTIER_2500, FRONTIER_8000, SHORT
+from src.studies.frontier import (
+    AIMS,
+    ENDS,
+    FRONTIER,
+    FRONTIER_1000,
+    FRONTIER_2500,
+    FRONTIER_8000,
+    FRONTIER_CHOICES,
+    FRONTIER_DIRECTIONS,
+    SHORT,
+)
 
 BOUNDED = FRONTIER | AIMS
 
@@ -44,8 +54,9 @@ def test_every_network_has_ten_seeds_and_the_others_of_the_curve_at_least_three(
 
 def test_the_effort_counts_every_trial(evidence):
     trials = [record for trial in GROUPS["frontier-choices"] for record in evidence.trials[trial.name]]
+    recipes = sum(1 + len(others) for others in (FRONTIER_DIRECTIONS | FRONTIER_CHOICES).values())
     effort = frontier.effort(evidence.trials)
-    assert f"{len(GROUPS['frontier-choices'])} recorded recipes" in effort and f"{len(trials)} runs" in effort
+    assert f"{recipes} recorded recipes" in effort and f"{len(trials)} runs" in effort
 
 
 def test_a_goal_is_met_where_the_mean_over_seeds_reaches_it(evidence):
@@ -77,7 +88,7 @@ def test_marks_of_the_curve_stand_at_their_numbers():
     ours = [Point("ours", "A", 900, None, (99.1, 0.05)), Point("ours", "B", 2_400, None, (99.4, 0.02))]
     series = [Point("ours", "Model4", 7_870, None, (99.56, 0.03))]
     steps = [Point(log, f"{log}1", 8_000 + 100 * i, 99.2, None) for i, log in enumerate("ABCDE")]
-    (ax,) = frontier.curve(ours, series, steps, [(4_968, 99.45)], [(2_500, 99.4)]).axes
+    (ax,) = frontier.curve(ours, [*steps, *series], [(4_968, 99.45)], [(2_500, 99.4)]).axes
     marks = {(x, y) for line in ax.lines for x, y in zip(*line.get_data(), strict=True)}
     assert {(900, 99.1), (2_400, 99.4), (7_870, 99.56), (4_968, 99.45), (8_000, 99.2), (2_500, 99.4)} <= marks
 

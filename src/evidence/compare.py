@@ -69,12 +69,13 @@ def verdict(before: Sequence[Record], after: Sequence[Record]) -> str:
     if len(shared) > 1:
         seeds = f"the {len(shared)} seeds that both have ({seed_range(shared)})"
     change = f"Against {other}, on {seeds}, the test accuracy of {name} changes by {interval(paired, True)} points"
-    if len(paired) < 3:
-        sentences = [f"{change}: three seeds are the fewest that tell a change from chance."]
-    elif (shown := effect(paired)) in ("helps", "hurts"):
-        sentences = [f"{change} (95 % interval): the change {shown}."]
-    else:
-        sentences = [f"{change} (95 % interval): no difference shown.", *_seeds_needed(paired, before)]
+    match effect(paired):
+        case "too few seeds":
+            sentences = [f"{change}: three seeds are the fewest that tell a change from chance."]
+        case "no difference shown":
+            sentences = [f"{change} (95 % interval): no difference shown.", *_seeds_needed(paired, before)]
+        case shown:
+            sentences = [f"{change} (95 % interval): the change {shown}."]
 
     epochs = [len(records[0].history) for records in (after, before)]
     if epochs[0] != epochs[1]:

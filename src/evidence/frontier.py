@@ -14,29 +14,29 @@ from torch import nn
 
 from src import data
 from src.evidence.figures import BLACK, BLUE, GOAL, HALO, ORANGE, TARGET_LINE, digits_grid, show_log_errors, styled
-from src.evidence.logs import Point, point
+from src.evidence.logs import Point, point, points
 from src.evidence.sentences import met_or_missed
 from src.evidence.significance import RESPLITS
 from src.evidence.tables import Records, Row, interval, values
-from src.experiments import SERIES, Experiment
+from src.experiments import Experiment
 from src.model import CLASSES, build, count_parameters, layers
-from src.studies.frontier import AIMS, ENDS, FRONTIER, FRONTIER_TRIALS, SHORT
+from src.studies.catalogue import GROUPS
+from src.studies.frontier import AIMS, ENDS, FRONTIER, SHORT
 from src.studies.published import STEPS
 
 # Public results on MNIST's test images: parameters and accuracy in percent, mostly of the best epoch of one run (697
 # parameters: the best of about 700 trainings). Known are their numbers, and of 4,862 parameters the address,
 # github.com/ruslangrimov/mnist-minimal-model. None was repeated here.
 PUBLIC = [(697, 99.03), (1_936, 99.0), (4_232, 99.08), (4_862, 99.07), (4_968, 99.45), (5_854, 99.40)]
-GOALS = [(each.target[0].bound, each.target[-1].bound) for each in FRONTIER.values()]
 
 
 def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
     """Show each network of the frontier: what it reaches, what its worst seed does, and whether its goal is met."""
-    for name, experiment in sorted((FRONTIER | AIMS).items(), key=lambda item: item[1].target[0].bound):
+    for name, experiment in sorted((FRONTIER | AIMS).items(), key=lambda item: _goal(item[1])):
         records, short = tests_by_name[name], tests_by_name[SHORT[name].name]
         tests = values(records, "test accuracy")
         resplits = values(resplits_by_name.get(name, []), "test accuracy")
-        budget, _, goal = (condition.bound for condition in experiment.target)
+        budget, goal = _goal(experiment)
         yield {
             "network": name,
             "layer line": f"`{experiment.layer_line}`",
@@ -50,18 +50,24 @@ def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
         }
 
 
+def _goal(experiment):
+    """Return the most parameters that an experiment's target allows, and the percent that it asks for."""
+    parameters, _epochs, accuracy = (condition.bound for condition in experiment.target)
+    return parameters, accuracy
+
+
 DEVICES = {"cpu": "of one core of a CPU", "cuda": "of a GPU that trained them side by side"}
 
 
 def effort(trials_by_name: Records) -> str:
     """Say how many trials there were, and what they cost."""
-    names = {trial.name for start, others in FRONTIER_TRIALS.items() for trial in [start, *others]}
-    trials = [record for name in names for record in trials_by_name[name]]
+    recipes = GROUPS["frontier-choices"]
+    trials = [record for recipe in recipes for record in trials_by_name[recipe.name]]
     minutes = Counter()
     for record in trials:
         minutes[record.device] += record.wall_seconds / 60
     spent = " and ".join(f"{minutes[device]:.0f} minutes {words}" for device, words in DEVICES.items())
-    return f"{len(names)} recorded recipes were tried on the validation split, in {len(trials)} runs: {spent}."
+    return f"{len(recipes)} recorded recipes were tried on the validation split, in {len(trials)} runs: {spent}."
 
 
 FULL, DEPTHWISE, POINTWISE = "full 3x3 convolutions", "depthwise 3x3 convolutions", "pointwise (1x1) convolutions"
@@ -119,26 +125,27 @@ def lost(tests_by_name: Records, shown: int = 20) -> Figure:
 Mark = tuple[int, float]  # parameters, accuracy in percent
 
 
-def curve_marks(tests_by_name: Records) -> tuple[list[Point], list[Point], list[Point], list[Mark], list[Mark]]:
-    """Return what curve() draws: our frontier by its number of parameters, the series, steps of logs, PUBLIC, GOALS."""
+def curve_marks(tests_by_name: Records) -> tuple[list[Point], list[Point], list[Mark], list[Mark]]:
+    """Return what curve() draws: our frontier by its number of parameters, the logs and the series, PUBLIC, goals."""
     frontier = [point(experiment, tests_by_name) for experiment in [*FRONTIER.values(), *AIMS.values(), *ENDS]]
-    series = [point(experiment, tests_by_name) for experiment in SERIES.values()]
-    steps = [point(step.experiment, tests_by_name, step.log, step.test) for step in STEPS.values()]
-    return sorted(frontier, key=lambda each: each.parameters), series, steps, PUBLIC, GOALS
+    goals = [_goal(experiment) for experiment in FRONTIER.values()]
+    return sorted(frontier, key=lambda each: each.parameters), points(STEPS, tests_by_name), PUBLIC, goals
 
 
 @styled
 def curve(
     frontier: Sequence[Point],
-    series: Sequence[Point],
-    steps: Sequence[Point],
+    others: Sequence[Point],
     public: Sequence[Mark],
     goals: Sequence[Mark],
 ) -> Figure:
     """Draw accuracy against parameters: means of ours with their intervals, and what others report (hollow).
 
+    others: the steps of the published logs and the models of this series.
     goals: the most parameters, and the accuracy that they shall reach.
     """
+    series = [each for each in others if each.group == "ours"]
+    reported = [(each.parameters, each.reported) for each in others if each.reported]
     figure, ax = plt.subplots(figsize=(9, 6))
     for group, label, marker, line in [
         (frontier, "our frontier: mean of the last epoch, 95 % interval", "o", "-"),
@@ -157,7 +164,6 @@ def curve(
     hollow = dict(linestyle="", markerfacecolor="none", markersize=8, markeredgewidth=1.3, zorder=3)
     public_label = "public results, mostly the best epoch"
     ax.plot(*zip(*public, strict=True), color=BLACK, marker="X", label=public_label, **hollow)
-    reported = [(step.parameters, step.reported) for step in steps if step.reported]
     ax.plot(*zip(*reported, strict=True), color=ORANGE, marker="D", label="five published logs: as reported", **hollow)
     corner = dict(marker=[(-1, 0), (0, 0), (0, 1)], markersize=18, zorder=5)
     ax.plot(*zip(*goals, strict=True), color=BLACK, label="our goals: met above and to the left", **hollow | corner)

@@ -27,7 +27,10 @@ def mean_interval(values: Sequence[float], test_to_train: float = 0.0) -> tuple[
 
 
 def effect(differences: Sequence[float], test_to_train: float = 0.0) -> str:
-    """Say what paired differences show: "helps" if their mean_interval() lies above 0, "hurts" if below."""
+    """Say what paired differences show: "helps" if their mean_interval() lies above 0, "hurts" if below.
+
+    Else "no difference shown", or "too few seeds" where there is no interval.
+    """
     mean, half_width = mean_interval(differences, test_to_train)
     if math.isnan(half_width):
         return "too few seeds"

@@ -120,7 +120,7 @@ def compare(before: Experiment, after: Experiment, records_by_name: Records) -> 
     old, new = before.layer_line.split(), after.layer_line.split()
     start = len(commonprefix([old, new]))
     end = len(commonprefix([old[start:][::-1], new[start:][::-1]]))
-    words = (" ".join(["…"][:start] + line[start : len(line) - end] + ["…"][:end]) for line in (old, new))
+    words = (" ".join(["…"] * (start > 0) + line[start : len(line) - end] + ["…"] * (end > 0)) for line in (old, new))
     parts = sorted(changes(before, after), key=lambda part: part.startswith("schedule"))  # a technique, then its rate
     change = "; ".join(parts).replace(f"{before.layer_line} → {after.layer_line}", " → ".join(words))
     shared = on_shared_seeds(records_by_name[before.name], records_by_name[after.name])
@@ -239,7 +239,7 @@ def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]
 
 
 def standing(differences: Sequence[float], test_to_train: float = RESPLITS) -> str:
-    """Say how a recipe stands beside another, from paired differences: "better", "worse" or "no difference shown"."""
+    """Say how a recipe stands beside another, from paired differences: "better", "worse" or as effect()."""
     return {"helps": "better", "hurts": "worse"}.get(shown := effect(differences, test_to_train), shown)
 
 

@@ -18,7 +18,8 @@ from src.studies.frontier import FRONTIER_2500
 from src.training import make_optimizer
 
 ROUNDS, REPEATS = 7, 10
-PARTS = ("augmentation", "forward, backward and step")
+LEARNING = "forward, backward and step"
+PARTS = ("augmentation", LEARNING)
 BEFORE = "of which full 3x3 convolutions, normalization and ReLU before the pooling"
 DEFAULT, OURS = "grouped, PyTorch's default layout", "grouped, channels last (ours)"
 
@@ -119,8 +120,8 @@ def text(measured: dict) -> str:
     """Say in Markdown where the time goes, and how many times as fast each form is."""
     seconds = measured["seconds"]
     parts = {name: median(seconds[name]) for name in (*PARTS, BEFORE)}
-    parts["of which depthwise convolutions"] = median(seconds[OURS])
-    parts["of which the rest"] = parts[PARTS[1]] - parts[BEFORE] - median(seconds[OURS])
+    depthwise = parts["of which depthwise convolutions"] = median(seconds[OURS])
+    parts["of which the rest"] = parts[LEARNING] - parts[BEFORE] - depthwise
     step = sum(parts[name] for name in PARTS)
     rows = [
         {"what": what, "milliseconds": f"{1e3 * spent:.2f}", "part of the step": f"{100 * spent / step:.0f} %"}
@@ -135,7 +136,7 @@ def text(measured: dict) -> str:
         for form in FORMS
     ]
     best = max((form for form in FORMS if form != OURS), key=lambda form: _ratio(seconds, form))
-    ratio, without = _ratio(seconds, best), step / (step - median(seconds[OURS]))
+    ratio, without = _ratio(seconds, best), step / (step - depthwise)
     return (
         f"{markdown(rows)}\n\n{markdown(forms)}\n\n{measured['machine']}, one thread; {measured['experiment']}, "
         f"batches of {measured['batch_size']}: medians of {len(seconds[OURS])} rounds in turns.\n\n"

@@ -5,7 +5,15 @@
 
 from src import InputError
 from src.experiments import SERIES, Experiment
-from src.studies.frontier import AIMS, DESKEWED_2500, ENDS, FRONTIER, FRONTIER_TRIALS, SHORT
+from src.studies.frontier import (
+    AIMS,
+    DESKEWED_2500,
+    ENDS,
+    FRONTIER,
+    FRONTIER_CHOICES,
+    FRONTIER_DIRECTIONS,
+    SHORT,
+)
 from src.studies.ladder import LADDER, LEAVE_ONE_OUT
 from src.studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS
 from src.studies.rates import BY_RATE
@@ -30,7 +38,7 @@ GROUPS = {
     "frontier": [*FRONTIER.values(), *AIMS.values(), DESKEWED_2500],
     "frontier-short": list(SHORT.values()),
     "frontier-ends": ENDS,
-    "frontier-choices": _compared(FRONTIER_TRIALS),
+    "frontier-choices": _compared(FRONTIER_DIRECTIONS | FRONTIER_CHOICES),
     "sprint": SPRINTS,
     "sprint-choices": _compared(SPRINT_CHOICES),
 }

@@ -22,6 +22,10 @@ def _target(parameters, accuracy):
     )
 
 
+def _deskewed(start):
+    return dict(layer_line=f"D {start.layer_line}")
+
+
 FRONTIER_1000 = Experiment(
     name="Frontier-1000",
     target=_target(1000, 99.0),
@@ -63,9 +67,7 @@ SHORT = {
 }
 
 # What was trained before ten seeds on the validation split were against the deskewing.
-DESKEWED_2500 = replace(
-    FRONTIER_2500, name="Frontier-2500-deskewed", target=(), layer_line=f"D {FRONTIER_2500.layer_line}"
-)
+DESKEWED_2500 = replace(FRONTIER_2500, name="Frontier-2500-deskewed", target=(), **_deskewed(FRONTIER_2500))
 
 # The ends of the curve, without a goal of their own.
 ENDS = [
@@ -76,10 +78,6 @@ ENDS = [
 
 def _at_peak(peak):
     return dict(schedule=OneCycle(peak=peak, warmup_fraction=0.2))
-
-
-def _deskewed(start):
-    return dict(layer_line=f"D {start.layer_line}")
 
 
 def _not_deskewed(start):
@@ -172,4 +170,3 @@ _THIRD = {
 
 FRONTIER_DIRECTIONS = {start: changed(start, changes) for start, changes in (_FIRST | _SECOND).items()}
 FRONTIER_CHOICES = {start: changed(start, changes) for start, changes in _THIRD.items()}
-FRONTIER_TRIALS = FRONTIER_DIRECTIONS | FRONTIER_CHOICES
