@@ -1,20 +1,27 @@
 # The verbs of the project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
-EXECUTE := $(BIN)/python -m src execute
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 MODELS := Model1 Model2 Model3 Model4
+STUDIES := $(wildcard studies/*/*.ipynb)
+# A notebook is executed beside its place and then moved there, so that none is half written.
+EXECUTE := $(BIN)/jupyter nbconvert --config notebooks/nbconvert_config.py --to notebook --execute \
+	--ExecutePreprocessor.kernel_name=python3 --output-dir runs/executing
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report page notebooks bench bench-use bench-depthwise lab lint colab clean
+.PHONY: help run $(MODELS) test report page notebooks $(STUDIES) bench bench-use bench-depthwise lab lint colab clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(VENV)/installed-studies: $(VENV)/installed requirements-studies.txt
+	$(BIN)/python -m pip install --quiet --requirement requirements-studies.txt
 	@touch $@
 
 run: $(VENV)/installed  ## train the four models in their notebooks, two at a time; EPOCHS=2 for a quick look
@@ -25,43 +32,49 @@ run: $(VENV)/installed  ## train the four models in their notebooks, two at a ti
 	@echo "The notebooks as they ran are in runs/notebooks."
 
 $(MODELS):
-	@EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb --to runs/notebooks
+	@EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb
+	@mkdir -p runs/notebooks && mv runs/executing/$@.ipynb runs/notebooks/
 
-test: $(VENV)/installed lint  ## check style and run the test suite
+test: $(VENV)/installed-studies lint  ## check style and run the test suite
 	$(BIN)/python -m pytest
 
-report: $(VENV)/installed  ## write README tables, figures and the notebooks that read the records; keep weights
+report: $(VENV)/installed-studies  ## write README tables and figures and the studies' notebooks; keep weights
 	$(BIN)/python -m src weights
 	$(BIN)/python -m src report
-	$(EXECUTE) notebooks/Evidence.ipynb notebooks/Published.ipynb notebooks/Speed.ipynb notebooks/Sprint.ipynb \
-		notebooks/Frontier.ipynb
+	$(MAKE) --no-print-directory $(STUDIES)
 	$(BIN)/python -m src page
+
+$(STUDIES):
+	$(EXECUTE) $@
+	@mv runs/executing/$(@F) $@
 
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
 	$(BIN)/python -m src page
 
 notebooks: $(VENV)/installed  ## train the models in the committed notebooks again (maintainers)
-	$(EXECUTE) $(MODELS:%=notebooks/%.ipynb)
+	$(MAKE) --no-print-directory $(MODELS)
+	mv $(MODELS:%=runs/notebooks/%.ipynb) notebooks/
 
-bench: $(VENV)/installed  ## time our loop and the sprint beside the usual loop (on an idle machine)
+bench: $(VENV)/installed-studies  ## time our loop and the sprint beside the usual loop (on an idle machine)
 	$(BIN)/python -m src bench
 
-bench-use: $(VENV)/installed  ## time what an answer costs: one image, and batches
+bench-use: $(VENV)/installed-studies  ## time what an answer costs: one image, and batches
 	$(BIN)/python -m src bench use
 
-bench-depthwise: $(VENV)/installed  ## time depthwise convolutions, and what else a separable network costs
+bench-depthwise: $(VENV)/installed-studies  ## time depthwise convolutions, and what else a separable network costs
 	$(BIN)/python -m src bench depthwise
 
-lab: $(VENV)/installed  ## open copies of the notebooks that are yours to change, in JupyterLab
-	@$(BIN)/python -m src lab
+lab: $(VENV)/installed  ## open copies of the four models' notebooks, yours to change, in JupyterLab
+	@mkdir -p lab && for name in $(MODELS); do test -e lab/$$name.ipynb || cp notebooks/$$name.ipynb lab/; done
+	@echo "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
 	$(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab
 
-lint: $(VENV)/installed  ## check style
+lint: $(VENV)/installed-studies  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 colab: $(VENV)/installed  ## point notebooks and badges to REPO=owner/name (default: the remote origin)
-	$(BIN)/python -m src colab $(REPO)
+	$(BIN)/python notebooks/colab.py $(REPO)
 
 clean:  ## remove what can be made again: environment, data, caches
 	rm -rf $(VENV) data runs .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""Image augmentation on whole batches: one batch in, one batch out, every image with its own parameters."""
+"""Image augmentation on whole batches: one batch in, one batch out, every image with its own random map."""
 
 from dataclasses import dataclass
 
@@ -19,14 +19,25 @@ class Augmentation(Checked):
     until: float = within(0, 1, default=1.0)  # fraction of the training; from then on images are left as they are
 
     def __str__(self):
-        parts = {
-            f"±{self.rotation:g}°": self.rotation,
-            f"±{self.translation:g} pixels": self.translation,
-            f"±{100 * self.scale:g} %": self.scale,
-            f"cutout {self.cutout}x{self.cutout}": self.cutout,
-            f"clean after {100 * self.until:g} % of the training": self.until < 1,
-        }
-        return ", ".join(words for words, used in parts.items() if used) or "nothing"
+        parts = [(self.rotation, f"±{self.rotation:g}°"), (self.translation, f"±{self.translation:g} pixels")]
+        parts += [(self.scale, f"±{100 * self.scale:g} %"), (self.cutout, f"cutout {self.cutout}x{self.cutout}")]
+        parts += [(self.until < 1, f"clean after {100 * self.until:g} % of the training")]
+        return ", ".join(words for used, words in parts if used) or "nothing"
+
+
+def augment(images: torch.Tensor, augmentation: Augmentation, draws: torch.Tensor | None = None) -> torch.Tensor:
+    """Apply one random affine map and one cutout per image (N, C, H, W) float.
+
+    draws: (4, N) from 0 to 1 of the map; by default from torch's global generator of the device."""
+    if augmentation.rotation or augmentation.translation or augmentation.scale:
+        draws = torch.rand(4, len(images), device=images.device) if draws is None else draws
+        angle, shift_x, shift_y, scale = draws * 2 - 1
+        shift_x, shift_y = shift_x * augmentation.translation, shift_y * augmentation.translation
+        images = affine(images, angle * augmentation.rotation, shift_x, shift_y, 1 + scale * augmentation.scale)
+    if augmentation.cutout:
+        row, column = (torch.randint(size, (len(images),), device=images.device) for size in images.shape[-2:])
+        images = cut_out(images, row, column, augmentation.cutout)
+    return images
 
 
 def affine(
@@ -34,54 +45,26 @@ def affine(
 ) -> torch.Tensor:
     """Rotate, scale and shift each image about its centre, bilinearly, zeros beyond the border.
 
-    images: (N, C, H, W) float. The other four are (N,) float: degrees counter-clockwise, pixels to
-    the right, pixels downwards, and the factor by which the content grows. Returns (N, C, H, W).
-    """
+    images: (N, C, H, W) float. The other four are (N,) float: degrees counter-clockwise, pixels to the right, pixels
+    downwards, and the factor by which the content grows."""
     height, width = images.shape[-2:]
     radians, shift_x, shift_y, scale = (each[:, None, None] for each in (torch.deg2rad(angle), shift_x, shift_y, scale))
     cos, sin = torch.cos(radians) / scale, torch.sin(radians) / scale
     # The map from output to input: undo the shift, then rotate back and shrink (F.affine_grid() is ten times slower).
-    x, y = _centres(width, images.device), _centres(height, images.device)[:, None]
+    x, y = (torch.linspace(-1, 1, size, device=images.device) * (size - 1) / size for size in (width, height))
+    y = y[:, None]
     from_x = x * cos - y * (sin * height / width) - (cos * shift_x - sin * shift_y) * 2 / width
     from_y = x * (sin * width / height) + y * cos - (sin * shift_x + cos * shift_y) * 2 / height
     grid = torch.stack([from_x, from_y], dim=1).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _centres(pixels, device):
-    """Return the centres (P,) of so many pixels in a row that reaches from -1 to 1."""
-    return torch.linspace(-1, 1, pixels, device=device) * (pixels - 1) / pixels
-
-
 def cut_out(images: torch.Tensor, row: torch.Tensor, column: torch.Tensor, side: int) -> torch.Tensor:
     """Set one square of side x side pixels in each image to zero, as far as it lies inside (arXiv:1708.04552).
 
-    images: (N, C, H, W) float; row, column: (N,) integers, the centre; for an even side, the
-    pixel right of it and below. Returns (N, C, H, W), zero inside the squares.
-    """
+    images: (N, C, H, W) float; row, column: (N,) integers, the centre, or right of it and below for an even side."""
     height, width = images.shape[-2:]
     rows = torch.arange(height, device=images.device) - (row - side // 2)[:, None]
     columns = torch.arange(width, device=images.device) - (column - side // 2)[:, None]
     inside = ((rows >= 0) & (rows < side))[:, None, :, None] & ((columns >= 0) & (columns < side))[:, None, None, :]
     return images.masked_fill(inside, 0)
-
-
-def augment(images: torch.Tensor, augmentation: Augmentation, draws: torch.Tensor | None = None) -> torch.Tensor:
-    """Apply one random affine map and one cutout per image, drawn from torch's global generator of the device.
-
-    images: (N, C, H, W) float; augmentation: an Augmentation; draws: (4, N) from 0 to 1 of the map, drawn if not given.
-    """
-    if augmentation.rotation or augmentation.translation or augmentation.scale:
-        draws = torch.rand(4, len(images), device=images.device) if draws is None else draws
-        angle, shift_x, shift_y, scale = draws * 2 - 1
-        images = affine(
-            images,
-            angle=angle * augmentation.rotation,
-            shift_x=shift_x * augmentation.translation,
-            shift_y=shift_y * augmentation.translation,
-            scale=1 + scale * augmentation.scale,
-        )
-    if augmentation.cutout:
-        row, column = (torch.randint(size, (len(images),), device=images.device) for size in images.shape[-2:])
-        images = cut_out(images, row, column, augmentation.cutout)
-    return images

@@ -1,17 +1,18 @@
 """What an experiment is, and the four models of the series, each written as a change to the one before it.
 
-All other experiments are data in studies/. A value out of its range is refused with InputError when it is made.
-"""
+A value out of its range is refused with InputError when it is made. What only studies need is in studies/recipes.py."""
 
+import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from src import InputError
+from torch.nn import Module
+
 from src.augment import Augmentation
-from src.checks import Checked, one_of, within
+from src.checks import Checked, Condition, one_of, that_is, within
 from src.model import check_layer_line
-
-# Schedules: the learning rate during a training; training.learning_rate() computes it.
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Constant(Checked):
 
     def __str__(self):
         return f"constant {self.rate:g}"
+
+    def learning_rate(self, done: float, epoch: int) -> float:
+        """Return the rate."""
+        return self.rate
 
 
 @dataclass(frozen=True)
@@ -34,112 +39,49 @@ class OneCycle(Checked):
     def __str__(self):
         return f"one-cycle, peak {self.peak:g}, warm-up {100 * self.warmup_fraction:g} %"
 
-
-@dataclass(frozen=True)
-class StepDecay(Checked):
-    """The rate is multiplied by gamma every step_size epochs."""
-
-    rate: float = within(1e-8, 10)
-    step_size: int = within(1, 1000)
-    gamma: float = within(0.001, 0.999)
-
-    def __str__(self):
-        return f"{self.rate:g}, times {self.gamma:g} every {self.step_size} epochs"
-
-
-@dataclass(frozen=True)
-class Plateau(Checked):
-    """The rate is multiplied by gamma whenever patience epochs have passed without a better accuracy."""
-
-    rate: float = within(1e-8, 10)
-    patience: int = within(1, 1000)
-    gamma: float = within(0.001, 0.999)
-
-    def __str__(self):
-        return f"{self.rate:g}, times {self.gamma:g} after {self.patience} epochs without a better accuracy"
-
-
-# Optimizers: those of torch.optim with the same names.
+    def learning_rate(self, done: float, epoch: int) -> float:
+        """Return the rate when a fraction of the training, from 0 to 1, and so many whole epochs are over."""
+        if done < self.warmup_fraction:
+            return self.peak * (0.04 + 0.96 * done / self.warmup_fraction)
+        return self.peak * (1 + math.cos(math.pi * (done - self.warmup_fraction) / (1 - self.warmup_fraction))) / 2
 
 
 @dataclass(frozen=True)
 class AdamW(Checked):
-    """Adam with decoupled weight decay (arXiv:1711.05101)."""
+    """The optimizer of torch.optim with this name: Adam with decoupled weight decay (arXiv:1711.05101)."""
 
     weight_decay: float = within(0, 1, default=0.01)
-
-
-@dataclass(frozen=True)
-class Adam(Checked):
-    """Adam (arXiv:1412.6980), where weight decay is added to the gradient."""
-
-    weight_decay: float = within(0, 1, default=0.0)
-
-
-@dataclass(frozen=True)
-class SGD(Checked):
-    """Stochastic gradient descent with momentum."""
-
-    momentum: float = within(0, 0.999, default=0.9)
-    weight_decay: float = within(0, 1, default=0.0)
-
-
-# Of the final network: accuracies in percent, on training images as they are; the gap (train minus test) in points.
-ACCURACIES = ("train accuracy", "test accuracy", "lowest of the last three epochs")
-QUANTITIES = (*ACCURACIES, "generalization gap", "parameters", "epochs")
-
-
-@dataclass(frozen=True)
-class Condition(Checked):
-    """A part of a target, for example test accuracy >= 99.5."""
-
-    quantity: str = one_of(*QUANTITIES)
-    relation: str = one_of("<", "<=", ">", ">=")
-    bound: float = within(-1e9, 1e9)
-
-    def __str__(self):
-        unit = " %" if self.quantity in ACCURACIES else " points" if "gap" in self.quantity else ""
-        return f"{self.quantity} {self.relation} {self.bound:,}{unit}"
 
 
 @dataclass(frozen=True)
 class Experiment(Checked):
     """Everything that decides a run, except its seed, and the target that the run should reach."""
 
-    name: str  # a plain file name
-    target: tuple  # of Conditions on the last epoch
+    name: str = that_is("a plain file name such as 'Model4-wider'", re.compile(r"\w[\w.-]{0,99}", re.A).fullmatch)
+    target: tuple = that_is("a tuple of Conditions", lambda of: all(isinstance(each, Condition) for each in of))
     layer_line: str  # the architecture; model.py explains the words
-    schedule: Constant | OneCycle | StepDecay | Plateau
+    schedule: Constant | OneCycle
     epochs: int = within(1, 1000)
     batch_size: int = within(1, 60_000, default=128)  # images
     # Records leave out what is at its default, so these defaults never change.
-    optimizer: AdamW | Adam | SGD = AdamW()
-    bias: str = one_of("unless normalized", "all", "none", default="unless normalized")  # which convolutions carry one
-    batch_normalization: str = one_of("none", "hidden", "3x3", "all", default="none")  # after which convolutions
-    normalization_scale: bool = True  # whether batch normalization learns a scale beside its shift
-    relu_before_bn: bool = False
+    optimizer: AdamW = AdamW()
+    batch_normalization: str = one_of("none", "hidden", default="none")  # after which convolutions
     channel_dropout: float = within(0, 0.9, default=0.0)  # probability that a channel of an image is zeroed
-    dropout: float = within(0, 0.9, default=0.0)  # probability that a single activation is zeroed
-    dropout_after: str = one_of("hidden", "3x3", default="hidden")  # convolutions that either dropout follows
     augmentation: Augmentation | None = None
-    keep_best: bool = False  # hold out a twelfth of the training images; end with the epoch best on them
-    label_smoothing: float = within(0, 0.9, default=0.0)  # share of the target spread over all digits
-    hardest: float = within(0.001, 1, default=1.0)  # share of the first epoch's images that later epochs show
-    bfloat16: bool = False  # compute in 16 bits, parameters in 32: speed/bfloat16.py
-    ghost_batches: int = within(1, 16, default=1)  # parts of a batch, each normalized by itself: speed/ghost.py
+    # Makes a network of your own in the place of the layer line's: a class or a function without arguments.
+    network: Callable | None = that_is("a network's class", lambda make: not isinstance(make, Module), default=None)
+
+    # What studies/recipes.py has in the place of model.block() and training.fit(), and what its experiments may vary.
+    block: ClassVar[Callable | None] = None
+    fit: ClassVar[Callable | None] = None
+    held_out, ghost_batches = 0.0, 1
 
     def __post_init__(self):
         super().__post_init__()
-        if not re.fullmatch(r"\w[\w.-]{0,99}", self.name, re.ASCII):
-            raise InputError(f"Experiment.name must be a plain file name such as 'Model4-wider', not {self.name!r}.")
-        if not all(isinstance(condition, Condition) for condition in self.target):
-            raise InputError(f"Experiment.target must be a tuple of Conditions, not {self.target!r}.")
         check_layer_line(self.layer_line)
-        if self.ghost_batches > 1 and (self.channel_dropout or self.dropout):
-            raise InputError("Experiment.ghost_batches above 1 cannot be repeated with dropout; leave one of them out.")
 
 
-# One technique a step; the rate of each is the best of six on the validation split (studies/rates.py).
+# One technique a step; the rate of each is the best of six on the validation split (studies/ladder).
 MODEL1 = Experiment(
     name="Model1",
     target=(Condition("train accuracy", ">=", 99.5), Condition("generalization gap", ">", 0.2)),

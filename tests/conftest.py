@@ -1,24 +1,62 @@
-"""What several tests need: a few hundred real digits in the place of all of them."""
+"""What several tests need: a few hundred real digits in the place of all of them, Ctrl-C, the committed records."""
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from src import data
-from src.runs import records
+from src.runs import checkpoints, records
+
+
+def forget_labels():
+    """Have records read the labels of splits again."""
+    for each in vars(records).values():
+        getattr(each, "cache_clear", lambda: None)()
 
 
 @pytest.fixture
 def few_digits(monkeypatch):
     """Make every split its first few hundred images, so that an epoch takes a moment."""
-    sizes = {"train": 600, "fit": 500, "test": 200, "validation": 100}
+    sizes = {"train": 600, "validation-rest": 500, "test": 200, "validation": 100}
     load = data.load
     monkeypatch.setattr(data, "load", lambda split: load(split)[: sizes[split]] if split in sizes else load(split))
-    records._labels.cache_clear()
+    forget_labels()
     yield
-    records._labels.cache_clear()
+    forget_labels()
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     """Tiny batches gain nothing from threads, and lose much on a busy machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def evidence():
+    """The committed records of all studies, read once."""
+    from studies.evidence import load_evidence
+
+    return load_evidence()
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """A function: from now on, Ctrl-C comes in the middle of the epoch after so many finished ones; None: no more."""
+    save, state = checkpoints.save, dict(after=None, finished=0, steps=0)
+
+    def after(epochs=None):
+        state.update(after=epochs, finished=0, steps=0)
+
+    def counted_save(*arguments):
+        save(*arguments)
+        state.update(finished=state["finished"] + 1, steps=0)
+
+    def count_step(*_):
+        state["steps"] += 1
+        if (state["finished"], state["steps"]) == (state["after"], 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "save", counted_save)
+    hook = register_optimizer_step_pre_hook(count_step)
+    yield after
+    hook.remove()

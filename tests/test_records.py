@@ -1,22 +1,26 @@
+"""A record is whole, agrees with itself and with its experiment, or is refused."""
+
 import dataclasses
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+from torch import nn
 
-from src import InputError
+from src import ROOT, InputError
 from src.augment import Augmentation
-from src.experiments import MODEL1, MODEL4, SGD, Constant, Experiment
+from src.experiments import MODEL1, MODEL4, SERIES, AdamW, Constant, Experiment
 from src.runs import records
-from src.runs.many import run_one
-from src.studies.names import with_epochs
+from src.runs.one import run_one
 
-SHORT = replace(MODEL1, name="Short", epochs=1)
+SHORT = replace(MODEL1, name="Short", layer_line="4 P P G t10", epochs=1)
 
 
 @pytest.fixture
 def record(few_digits, tmp_path):
-    return run_one(SHORT, 0, tmp_path)
+    return run_one(SHORT, 0, tmp_path, quiet=True)
 
 
 @pytest.fixture
@@ -26,7 +30,8 @@ def path(record, tmp_path):
 
 def test_a_record_is_read_back_as_it_was_written(record, path):
     assert records.load(path) == record
-    assert record.parameters == 10_120 and len(record.predictions) == 200
+    assert record.parameters == 94 and len(record.predictions) == 200 and record.final == record.history[-1]
+    assert sum(record.right) == round(200 * record.final.test_accuracy)
 
 
 def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
@@ -35,14 +40,15 @@ def test_a_recorded_run_is_not_trained_again(record, path, tmp_path):
     assert path.stat().st_mtime_ns == written
 
 
-def test_the_latest_run_of_a_model_is_found_whatever_its_number_of_epochs(few_digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "RUNS", tmp_path)
-    others = [replace(SHORT, name=f"{SHORT.name}-wider"), replace(SHORT, name="Shorter")]
-    for experiment in [SHORT, with_epochs(SHORT, 2), *others]:
-        run_one(experiment, 0, tmp_path, quiet=True)
-    run_one(with_epochs(SHORT, 2), 1, tmp_path, quiet=True)
-    latest = records.load_latest({"Short": SHORT, "Model2": SHORT})
-    assert [(name, len(found), found[0].seed) for name, found in latest.items()] == [("Short-2-epochs", 1, 0)]
+def test_records_of_a_name_are_read_in_the_order_of_their_seeds(few_digits, tmp_path):
+    for seed in (10, 2, 0):
+        run_one(SHORT, seed, tmp_path, quiet=True)
+    assert [record.seed for record in records.load_of("Short", tmp_path)] == [0, 2, 10]
+    assert records.load_of("Other", tmp_path) == []
+
+
+class Mine(nn.Flatten):
+    """A network of a learner's own."""
 
 
 OTHER_VALUES = dict(
@@ -50,20 +56,11 @@ OTHER_VALUES = dict(
     schedule=Constant(0.02),
     epochs=14,
     batch_size=64,
-    optimizer=SGD(),
-    bias="all",
-    batch_normalization="all",
-    normalization_scale=False,
-    relu_before_bn=True,
+    optimizer=AdamW(0.02),
+    batch_normalization="none",
     channel_dropout=0.01,
-    dropout=0.01,
-    dropout_after="3x3",
     augmentation=Augmentation(rotation=10, translation=2, scale=0.1, until=0.9),
-    keep_best=True,
-    label_smoothing=0.1,
-    hardest=0.5,
-    bfloat16=True,
-    ghost_batches=2,
+    network=Mine,
 )
 
 
@@ -74,16 +71,34 @@ def test_the_hash_follows_every_field_of_the_definition_but_not_its_words():
     assert records.definition_hash(replace(MODEL1, name="other", target=())) == records.definition_hash(MODEL1)
 
 
-def test_the_hash_tells_kinds_of_optimizers_apart_though_their_settings_are_at_their_defaults():
-    assert records.definition(replace(MODEL1, optimizer=SGD()))["optimizer"] == {"SGD": {}}
+def test_a_definition_leaves_out_what_is_at_its_default_and_keeps_the_kind_of_what_is_not():
+    definition = records.definition(replace(MODEL1, optimizer=AdamW(0.02)))
+    assert definition["optimizer"] == {"AdamW": {"weight_decay": 0.02}}
+    assert definition["schedule"] == {"Constant": {"rate": 0.001}}
+    assert records.definition(MODEL1).keys() == {"layer_line", "schedule", "epochs", "batch_normalization"}
+    assert json.loads(json.dumps(definition)) == definition
 
 
-def test_a_stale_record_is_named_and_refused_by_reports_and_replaced_by_a_new_run(record, path, tmp_path):
+@pytest.mark.parametrize("experiment", SERIES.values(), ids=SERIES)
+def test_the_committed_records_are_of_the_experiment_as_it_is(experiment):
+    found = records.load_of(experiment.name, records.RESULTS)
+    assert {record.definition_hash for record in found} == {records.definition_hash(experiment)}
+
+
+def test_the_hash_of_a_record_follows_what_came_out_but_not_its_seconds(record):
+    def changed(**values):
+        return replace(record, history=(replace(record.history[0], **values),)).hash
+
+    assert changed(seconds=7.0, cpu_seconds=8.0) == record.hash
+    others = [changed(test_loss=0.1), replace(record, seed=1).hash, replace(record, predictions="0" * 200).hash]
+    assert len({record.hash, *others}) == 4
+
+
+def test_a_stale_record_is_replaced_by_a_new_run(record, path, tmp_path):
     changed = replace(SHORT, schedule=Constant(0.002))
-    with pytest.raises(InputError, match=f"{path} is stale"):
-        records.load_all(tmp_path, {"Short": changed})
-    assert run_one(changed, 0, tmp_path).definition_hash == records.definition_hash(changed)
-    assert len(records.load_all(tmp_path, {"Short": changed})["Short"]) == 1
+    assert records.recorded(SHORT, 0, tmp_path) == record and records.recorded(changed, 0, tmp_path) is None
+    assert run_one(changed, 0, tmp_path, quiet=True).definition_hash == records.definition_hash(changed)
+    assert records.recorded(changed, 0, tmp_path) == records.load(path)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +133,15 @@ def test_a_damaged_record_is_named(record, path):
         records.load(path)
 
 
-def test_a_record_copied_to_another_seed_is_refused(record, path, tmp_path):
-    fields = json.loads(path.read_text())
-    fields["seed"] = 1
-    path.with_name("seed-1.json").write_text(json.dumps(fields))
-    with pytest.raises(InputError, match="repeats that of seed 0"):
-        records.load_all(tmp_path, {"Short": SHORT})
+def test_a_file_that_is_half_written_when_the_disk_is_full_leaves_nothing_behind(tmp_path):
+    """A limit on the size of a file stands for the full disk: it fails in the same call, in the middle of a file."""
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from src.runs import files; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+        "files.write(Path(sys.argv[1]), bytes(2000))"
+    )
+    (tmp_path / "kept").write_bytes(b"as before")
+    command = [sys.executable, "-c", program, tmp_path / "kept"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "InputError: cannot write" in done.stderr and str(tmp_path / "kept") in done.stderr
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"as before"]

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from src.evidence.sentences import analysis
 from src.experiments import MODEL1
 from src.runs import records
-from src.studies.names import with_epochs
+from src.runs.names import with_epochs
+from src.show.sentences import analysis
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from src.evidence.significance import RESPLITS, effect, mcnemar, mean_interval, sampling_error, seeds_to_settle
+from src.show.significance import accuracy_interval, effect, mean_interval, sampling_error, seeds_to_settle
 
 
 def test_the_interval_is_students():
@@ -17,7 +17,7 @@ def test_the_interval_is_students():
 
 def test_the_interval_over_resplits_is_wider_because_they_share_images():
     values = [99.3, 99.4, 99.35, 99.45]
-    (mean, alone), (same, shared) = mean_interval(values), mean_interval(values, RESPLITS)
+    (mean, alone), (same, shared) = mean_interval(values), mean_interval(values, test_to_train=1 / 6)
     # Nadeau and Bengio: the variance of the mean is (1/n + test/train) times that of one value, in the place of 1/n.
     assert mean == same and math.isclose(shared / alone, math.sqrt((1 / 4 + 1 / 6) / (1 / 4)))
     differences = [0.02, 0.03, 0.05, 0.06]
@@ -55,12 +55,13 @@ def test_ten_thousand_images_leave_the_known_sampling_error():
     assert round(100 * sampling_error(0.995, 10_000), 2) == 0.14
 
 
-def test_mcnemar_is_the_exact_binomial_test_on_the_disagreements():
-    before = [True] * 90 + [True] * 1 + [False] * 7 + [False] * 2
-    after = [True] * 90 + [False] * 1 + [True] * 7 + [False] * 2
-    tail = sum(math.comb(8, k) for k in (0, 1)) / 2**8
-    assert math.isclose(mcnemar(before, after), 2 * tail)
-    assert mcnemar(before, before) == 1.0
+def test_the_interval_of_an_accuracy_is_wilsons_and_has_a_width_also_where_all_are_right():
+    z = 1.959964
+    for right, images in [(97, 100), (100, 100)]:
+        share = right / images
+        middle, half = share + z**2 / (2 * images), z * math.sqrt(share * (1 - share) / images + (z / images) ** 2 / 4)
+        expected = [(middle - half) / (1 + z**2 / images), (middle + half) / (1 + z**2 / images)]
+        assert accuracy_interval(right, images) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("difference, deviation", list(product([0.02, 0.05, 0.1], [0.03, 0.06])))

@@ -1,1 +1,1 @@
-"""A run that is kept: one run or many, resumed after an interruption, shown while it trains, recorded at its end."""
+"""A run that is kept: resumed after an interruption, shown while it trains, recorded at its end."""

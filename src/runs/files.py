@@ -1,20 +1,13 @@
-"""Files, and notebooks among them, that are whole or not there: written under a temporary name, then renamed.
-
-A file can also be locked, by one process at a time.
-"""
+"""Files that are whole or not there, written under a temporary name, then renamed; and locks on them."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from src import InputError
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 
 def write(path: Path, content: bytes) -> None:
@@ -28,23 +21,6 @@ def write(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise InputError(f"cannot write {path}: {error.strerror}; make room there or choose another folder.") from error
-
-
-def read_notebook(path: Path) -> "NotebookNode":
-    """Return the notebook in a file. Raises InputError if it cannot be read."""
-    import nbformat  # a run needs none
-
-    try:
-        return nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat lets through whatever the damage leads to
-        raise InputError(f"cannot read the notebook {path} ({type(error).__name__}); check it out again.") from error
-
-
-def write_notebook(path: Path, notebook: "NotebookNode") -> None:
-    """Write a notebook as Jupyter does. Raises InputError if that cannot be done."""
-    import nbformat
-
-    write(path, nbformat.writes(notebook).encode() + b"\n")
 
 
 @contextlib.contextmanager

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator
 from torch import nn
 from tqdm import tqdm
 
+from src.data import Digits
 from src.experiments import Experiment
-from src.training import Epoch, passes
+from src.training import Epoch
 
 HEADER = "epoch  train loss  train %  test loss  test %  learning rate  seconds"
-CELL_COLUMNS = 100  # what the output of a notebook's cell has room for
-
-# In a process that trains for another one: tells that one the title of the run, how many of its epochs are
-# finished, and whether that is what it resumes.
+# In a process that trains for another one: tells it a run's title, how many epochs are finished, whether resumed.
 report: Callable[[str, int, bool], None] | None = None
 
 
@@ -27,14 +25,6 @@ def row(epoch: Epoch) -> str:
     )
 
 
-def sentence(epoch: Epoch, epochs: int) -> str:
-    """Return an Epoch of a run of so many as a line that needs no HEADER."""
-    return (
-        f"epoch {epoch.epoch} of {epochs}: train {100 * epoch.train_accuracy:.2f} %, "
-        f"test {100 * epoch.test_accuracy:.2f} %, {epoch.seconds:.1f} s"
-    )
-
-
 def title(name: str, seed: int, split: str) -> str:
     """Return what a run is called above its table, whose test columns are those of the split."""
     return f"{name}, seed {seed}" + ("" if split == "test" else f", evaluated on {split}")
@@ -42,31 +32,23 @@ def title(name: str, seed: int, split: str) -> str:
 
 @contextlib.contextmanager
 def progress(
-    title: str, experiment: Experiment, images: int, network: nn.Module, history: list[Epoch], quiet: bool
+    title: str, experiment: Experiment, digits: Digits, network: nn.Module, history: list[Epoch], quiet: bool
 ) -> Iterator[Callable[[Epoch], None]]:
     """Print the table of a run, with a bar below it; gives a function that prints the line of an Epoch.
 
-    images: that there are to train on. history: Epochs that a resumed run has behind it. quiet: print nothing.
-    In a terminal the bar is on stderr and vanishes at the end. In a notebook table and bar share one
-    output that is rewritten in place and keeps the table. Elsewhere there is only the table.
+    digits: to train on. history: Epochs that a resumed run has behind it. In a terminal the bar is on stderr and
+    vanishes at the end. In a notebook table and bar share one output, which keeps the table. Elsewhere there is no bar.
     """
-    cell = _CellOutput() if _in_notebook() and not quiet else None
-    batches = math.ceil(images / experiment.batch_size)  # of a whole pass
-    bar = tqdm(
-        total=round(passes(experiment, experiment.epochs) * batches),
-        initial=round(passes(experiment, len(history)) * batches),
-        desc=title,
-        unit="batch",
-        file=cell or sys.stderr,
-        ascii=False if cell else None,  # None: as the terminal is able to
-        ncols=CELL_COLUMNS if cell else None,
-        disable=True if quiet else False if cell else None,  # None: only on a terminal
-        leave=False,
-        mininterval=0.5,
-    )
+    ipython = sys.modules.get("IPython")
+    in_notebook = hasattr(ipython and ipython.get_ipython(), "kernel")  # of Jupyter or Colab
+    cell = _CellOutput() if in_notebook and not quiet else None
+    look = dict(file=cell, ascii=False, ncols=100) if cell else dict(disable=quiet or None)
+    batches = math.ceil(len(digits) / experiment.batch_size)  # of an epoch that shows all digits
+    size = dict(total=experiment.epochs * batches, initial=len(history) * batches)
+    bar = tqdm(desc=title, unit="batch", leave=False, mininterval=0.5, **size, **look)
 
-    def count_batch(network, _):
-        if network.training:
+    def count_batch(called, _):
+        if called is network and called.training:  # and not a copy of it, as for ghost batches
             bar.update()
 
     def show(line, news=""):
@@ -77,7 +59,9 @@ def progress(
             sys.stdout.flush()
 
     def show_epoch(epoch):
-        show(row(epoch), sentence(epoch, experiment.epochs))
+        bar.n = epoch.epoch * batches  # an epoch may have shown fewer
+        accuracies = f"train {100 * epoch.train_accuracy:.2f} %, test {100 * epoch.test_accuracy:.2f} %"
+        show(row(epoch), f"epoch {epoch.epoch} of {experiment.epochs}: {accuracies}, {epoch.seconds:.1f} s")
         if report:
             report(title, epoch.epoch, False)
 
@@ -89,36 +73,15 @@ def progress(
         yield show_epoch
 
 
-class EpochBar(tqdm):
-    """A bar over the epochs of many runs, on stderr if that is a terminal, with the time that is left."""
-
-    def __init__(self, epochs_by_title: dict[str, int]) -> None:
-        self.finished = dict.fromkeys(epochs_by_title, 0)
-        how = dict(desc="epochs", unit="epoch", mininterval=0, miniters=1, smoothing=0.05, disable=None, leave=False)
-        super().__init__(total=sum(epochs_by_title.values()), **how)
-
-    def note(self, title: str, finished: int, resumed: bool = False) -> None:
-        """Take in how many epochs of a run are finished; resumed: in an earlier sweep, so they say nothing of speed."""
-        new = finished - self.finished[title]
-        self.finished[title] = finished
-        if resumed:
-            self.n += new
-            self.last_print_n = self.n
-        else:
-            self.update(new)
-
-
 class _CellOutput:
     """One output of a notebook cell: lines that stay, and tqdm's latest line below them while it lasts."""
 
     def __init__(self):
         from IPython.display import display
 
-        self.lines = []
-        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
+        self.lines, self.handle = [], display({"text/plain": ""}, raw=True, display_id=True)
 
-    def print(self, line, epoch=""):
-        """Add a line; src/execute.py reads the sentence on an epoch, which is sent along but not kept."""
+    def print(self, line, epoch=""):  # nbconvert_config.py prints the words on an epoch, which are not kept
         self.lines.append(line)
         self.write("", {"epoch": epoch} if epoch else {})
 
@@ -128,9 +91,3 @@ class _CellOutput:
 
     def flush(self):
         pass
-
-
-def _in_notebook():
-    """Tell whether a Jupyter or Colab kernel runs this code."""
-    ipython = sys.modules.get("IPython")
-    return hasattr(ipython and ipython.get_ipython(), "kernel")

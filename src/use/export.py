@@ -1,22 +1,38 @@
-"""A trained network as an ONNX file, for programs without PyTorch."""
+"""A trained network without what only training needs, and as an ONNX file, for programs without PyTorch."""
 
+import copy
 import warnings
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from src.data import normalize
 from src.runs import files
-from src.use.folding import fold
-from src.use.weights import load
+
+
+def fold(network: nn.Sequential) -> nn.Sequential:
+    """Return a copy of a network, as model.build() makes it, for prediction: one flat sequence on the CPU.
+
+    Convolutions have taken in the batch normalization that follows them, so they all have a bias; no dropout."""
+    modules = []
+    for module in copy.deepcopy(network).cpu().double().eval().modules():
+        if isinstance(module, nn.Sequential | nn.Dropout2d | nn.Dropout):
+            continue
+        if isinstance(module, nn.BatchNorm2d) and isinstance(modules[-1], nn.Conv2d):
+            modules[-1] = fuse_conv_bn_eval(modules[-1], module)
+        else:
+            modules.append(module)
+        if isinstance(module, nn.Conv2d) and module.bias is None:
+            module.bias = nn.Parameter(torch.zeros(module.out_channels, dtype=module.weight.dtype))
+    return nn.Sequential(*modules).float().requires_grad_(False).eval()
 
 
 class FromPixels(nn.Module):
     """A folded network that takes pixels (N, 1, 28, 28) uint8, 0 is background and 255 ink, and gives (N, 10) logits.
 
-    The normalization of pixels is inside.
-    """
+    The normalization of pixels is inside."""
 
     def __init__(self, network: nn.Sequential):
         super().__init__()
@@ -30,28 +46,22 @@ class FromPixels(nn.Module):
 TAKES = 'takes "images", uint8 pixels (N, 1, 28, 28), 0 is background and 255 ink, and gives "logits" (N, 10)'
 
 
-def export(name: str | Path, path: str | Path) -> str:
+def export(network: nn.Sequential, name: str, path: str | Path) -> str:
     """Write a network to an ONNX file and return a sentence that says what it takes and gives.
 
-    name: of an experiment whose weights are kept, or a path, as weights.load() takes it.
-    Raises InputError as load() does and if the file cannot be written.
-    """
-    content = onnx_bytes(name)
-    files.write(Path(path), content)
+    network: as weights.load() returns it. name: what the file says it is. Raises InputError if it cannot be written."""
+    files.write(Path(path), content := onnx_bytes(network, name))
     return f"{path} ({len(content):,} bytes) {TAKES}."
 
 
-def onnx_bytes(name: str | Path) -> bytes:
-    """Return a network in the ONNX format. Raises InputError as weights.load() does."""
+def onnx_bytes(network: nn.Sequential, name: str) -> bytes:
+    """Return a network in the ONNX format."""
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(
-            FromPixels(load(name)),
+            FromPixels(network),
             (torch.zeros(2, 1, 28, 28, dtype=torch.uint8),),
-            input_names=["images"],
-            output_names=["logits"],
+            **dict(input_names=["images"], output_names=["logits"], dynamo=True, verbose=False),
             dynamic_shapes={"images": {0: torch.export.Dim("N")}},
-            dynamo=True,
-            verbose=False,
         )
     model = program.model_proto
     model.doc_string = f"{name}: {TAKES}"

@@ -16,13 +16,11 @@ from torch import nn
 from src import ROOT, InputError, data
 from src.experiments import SERIES
 from src.runs import files
-from src.runs.records import RESULTS, load_all
-from src.studies.catalogue import EXPERIMENTS
-from src.use.folding import fold
+from src.runs.records import RESULTS, load_of
+from src.use.export import fold
 from src.use.weights import load
 
-PAGE = ROOT / "docs" / "index.html"
-PARTS = Path(__file__).with_name("web")
+PAGE, PARTS = ROOT / "docs" / "index.html", Path(__file__).with_name("web")
 
 
 def write(path: Path = PAGE) -> str:
@@ -40,9 +38,10 @@ def inline(height: int = 900) -> IFrame:
 def page() -> str:
     """Return the page as HTML: its parts, the networks of the series and an example of each digit.
 
-    Raises InputError for weights or records that cannot be read, and for a network that the page cannot compute.
-    """
-    records_by_name = load_all(RESULTS, EXPERIMENTS)
+    Raises InputError for weights or records that cannot be read, and for a network that the page cannot compute."""
+    records_by_name = {name: load_of(name, RESULTS) for name in SERIES}
+    if lacking := [name for name, records in records_by_name.items() if not records]:
+        raise InputError(f"{RESULTS} lacks the records of {', '.join(lacking)}; check them out again.")
     networks = [
         {
             "name": name,
@@ -56,9 +55,8 @@ def page() -> str:
     constants = {"NETWORKS": networks, "EXAMPLES": examples()}
     script = "".join(f"const {name} = {json.dumps(value, indent=1)};\n" for name, value in constants.items())
 
-    html, style, network, rest = (
-        (PARTS / name).read_text(encoding="utf-8") for name in ("index.html", "style.css", "network.js", "page.js")
-    )
+    parts = ("index.html", "style.css", "network.js", "page.js")
+    html, style, network, rest = ((PARTS / name).read_text(encoding="utf-8") for name in parts)
     html = html.replace('<link rel="stylesheet" href="style.css">', f"<style>\n{style}</style>")
     for name, code in {"data.js": script, "network.js": network, "page.js": rest}.items():
         html = html.replace(f'<script src="{name}"></script>', f"<script>\n{code}</script>")
@@ -68,8 +66,7 @@ def page() -> str:
 def describe(network: nn.Module) -> dict[str, Any]:
     """Return what network.js computes a network from, as JSON values: layers, numbers and how pixels are scaled.
 
-    Raises InputError for a network with another operation than the page's.
-    """
+    Raises InputError for a network with another operation than the page's."""
     layers, numbers = [], []
     for module in fold(network):
         match module:

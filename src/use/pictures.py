@@ -1,8 +1,7 @@
 """A picture of a digit, whatever it was made with, as the networks were trained on: 28x28, ink bright, centred.
 
 The steps are those of MNIST's makers (LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998):
-fit the ink into 20x20 pixels and put its centre of mass into the centre of 28x28. Those before find the ink.
-"""
+fit the ink into 20x20 pixels and put its centre of mass into the centre of 28x28. Those before find the ink."""
 
 import io
 from pathlib import Path
@@ -32,8 +31,7 @@ def from_picture(picture: Picture) -> torch.Tensor:
 
     picture: a path, the bytes of an image file, an open file, a Pillow image, or an array of (H, W) or (H, W, 3 or 4)
     with values 0 to 255, or 0 to 1 if they are floats. Dark on bright or bright on dark, of any size; paper that was
-    photographed should fill the picture. Raises InputError if it is no picture, has only one colour, or is empty.
-    """
+    photographed should fill the picture. Raises InputError if it is no picture, has only one colour, or is empty."""
     gray = _gray(_open(picture))
     if np.ptp(gray) < 0.02:
         raise InputError("the picture has only one colour; draw a digit on it.")
@@ -46,8 +44,7 @@ def from_picture(picture: Picture) -> torch.Tensor:
 def write_seen(image: torch.Tensor, name: str) -> Path:
     """Write an image (1, 1, 28, 28) uint8, ten times enlarged, beside the picture NAME as NAME-seen.png; return where.
 
-    Raises InputError if it cannot be written.
-    """
+    Raises InputError if it cannot be written."""
     path = Path("picture" if name == "-" else name)
     path = path.with_name(f"{path.stem}-seen.png")
     content = io.BytesIO()
@@ -156,8 +153,7 @@ def _threshold(values: np.ndarray) -> float:
     return edges[1:][between.argmax()]
 
 
-def _thicken(digit: np.ndarray) -> np.ndarray:
-    """Return a digit with strokes that stay visible in 20x20 pixels."""
+def _thicken(digit: np.ndarray) -> np.ndarray:  # a digit with strokes that stay visible in 20x20 pixels
     thickness = 4 * ndimage.distance_transform_edt(np.pad(digit > 0.5, 1))[1:-1, 1:-1][digit > 0.5].mean()
     radius = round((THINNEST * max(digit.shape) / BOX - thickness) / 2)
     return ndimage.grey_dilation(np.pad(digit, radius), size=2 * radius + 1) if radius > 0 else digit

@@ -28,11 +28,11 @@ function look() {
 /** Show ten probabilities and return the answer as a sentence. */
 function showAnswer(probabilities) {
   const [first, second] = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-  const sure = `${percent(probabilities[first])} sure; next ${second}, ${percent(probabilities[second])}`;
+  const confidence = `confidence ${percent(probabilities[first])}; next ${second}, ${percent(probabilities[second])}`;
   element("digit").textContent = first;
-  element("answer").textContent = sure;
+  element("answer").textContent = confidence;
   probabilities.forEach((probability, digit) => showBar(digit, probability, percent(probability), digit === first));
-  return `${first}, ${sure}`;
+  return `${first}, ${confidence}`;
 }
 
 /** Show that there is nothing to answer, and return this as a sentence. */

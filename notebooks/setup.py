@@ -1,0 +1,42 @@
+"""Set-up of a notebook: its first cell finds or clones the repository, then executes this file.
+
+It installs what is missing, moves to the root of the repository and makes src and studies importable.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+class SetupError(Exception):
+    """What was wrong and what to do, in one sentence."""
+
+    def _render_traceback_(self):  # what Jupyter shows in the place of a traceback
+        return [f"error: {self}"]
+
+
+def set_up(root: Path) -> None:
+    """Prepare this process for the repository below root. Raises SetupError if that cannot be done."""
+    other = getattr(sys.modules.get("src"), "__file__", None)
+    if "src" in sys.modules and (other is None or Path(other).resolve().parent != root / "src"):
+        raise SetupError("another package called src is imported already; restart the kernel, and run this cell first.")
+    needed = ["filelock", "matplotlib", "safetensors", "scipy", "torchsummary", "tqdm"]
+    missing = [name for name in needed if not importlib.util.find_spec(name)]
+    names = " ".join(missing)
+    if not importlib.util.find_spec("torch"):
+        raise SetupError("PyTorch is not installed here; open this notebook with make lab, or install torch.")
+    if missing and not importlib.util.find_spec("pip"):
+        raise SetupError(f"there is no pip in this environment to install {names}; run: uv pip install {names}")
+    if missing:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *missing]
+        done = subprocess.run(pip, capture_output=True, text=True)
+        if done.returncode:
+            why = "refuses installs" if "externally-managed" in done.stderr else "cannot install"
+            raise SetupError(f"this environment {why}, and lacks {names}; open this notebook with make lab.")
+    os.chdir(root)
+    sys.path.insert(0, str(root))
+
+
+set_up(setup.resolve().parent.parent)  # noqa: F821  the first cell has found this file

@@ -1,0 +1,34 @@
+"""Names: an experiment that was changed has one of its own, so that no run is taken for another; and what changed."""
+
+from dataclasses import fields, replace
+
+from src import InputError
+from src.experiments import SERIES, Experiment
+
+
+def changes(before: Experiment, after: Experiment) -> list[str]:
+    """List what differs between two experiments, as lines "field: old → new"; names and targets aside."""
+    default = {field.name: field.default for each in (before, after) for field in fields(each)}
+    pairs = {name: [getattr(each, name, default[name]) for each in (before, after)] for name in default}
+    changed = {name: (old, new) for name, (old, new) in pairs.items() if old != new and name not in ("name", "target")}
+    return [f"{name.replace('_', ' ')}: {old} → {new}" for name, (old, new) in changed.items()]
+
+
+def check_name(experiment: Experiment, among: dict[str, Experiment] = SERIES) -> None:
+    """Raise InputError for an experiment that has the name of one of others, but not its fields."""
+    known = among.get(experiment.name, experiment)
+    if differences := changes(known, experiment):
+        remedy = f"give it a name of its own: replace(..., name='{known.name}-changed')."
+        raise InputError(f"this experiment is called {known.name} but differs: {'; '.join(differences)}; {remedy}")
+
+
+def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
+    """Return an experiment with another number of epochs, a name that says so (Model4-1-epoch) and no target."""
+    if epochs == experiment.epochs:
+        return experiment
+    return replace(experiment, name=experiment.name + epochs_set(epochs), target=(), epochs=epochs)
+
+
+def epochs_set(epochs: int) -> str:
+    """Return the ending of the name of an experiment whose number of epochs was set."""
+    return f"-{epochs}-epoch" if epochs == 1 else f"-{epochs}-epochs"

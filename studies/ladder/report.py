@@ -1,0 +1,192 @@
+"""What the records say of the series: tables and sentences of the Evidence notebook, and the README's log."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+from statistics import fmean, stdev
+
+from src.experiments import MODEL3, MODEL4, SERIES, Experiment
+from src.show import figures as shown
+from src.show.sentences import reading_of, verdicts
+from src.show.significance import effect, sampling_error, seeds_to_settle
+from src.show.tables import Records, Row, differences, interval, on_shared_seeds, seed_range, summary, values
+from studies.evidence import Evidence, records_of
+from studies.figures import Drawings, with_sources
+from studies.ladder import ABLATION, BY_RATE, CHOICES, GROUPS, LADDER
+from studies.ladder import figures as drawn
+from studies.tables import RESPLITS, Comparison, ablation_table, choices, compare, markdown, standing, without
+
+
+def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
+    """Return what the notebook says: its name -> name of a statement -> Markdown."""
+    tests = evidence.tests
+    said = {
+        "trust": trust(tests),
+        "resplits": markdown(resplits(tests, evidence.resplits)),
+        "ladder": markdown(ladder_table(ladder(tests))),
+        "ablation": markdown(ablation_table(ablation(tests))),
+        "selection-bias": markdown(selection_bias(records_of(LADDER + GROUPS["ablation"], tests))),
+        "rates": markdown(rates(evidence.trials)),
+        "choices": markdown(choices(CHOICES, evidence.trials)),
+    }
+    return {"Evidence": said}
+
+
+def blocks(evidence: Evidence) -> dict[str, str]:
+    """Return the blocks of the README: name of the marker -> Markdown."""
+    rows = summary(records_of(GROUPS["series"], evidence.tests))
+    for row in rows:
+        records = evidence.resplits[row["model"]]
+        row[f"{len(records)} re-splits %"] = interval(values(records, "test accuracy"), test_to_train=RESPLITS)
+    logs = {name: log(name, evidence.tests, evidence.resplits) for name in SERIES}
+    return {"series": markdown(without(rows, "best epoch")), **logs}  # the best epoch is in the table of its bias
+
+
+def figures(evidence: Evidence) -> Drawings:
+    """Return the figures: file name -> function that draws it, and a hash of its numbers."""
+    tests = evidence.tests
+    trials = {
+        f"{step.name}, {words}": by_rate(step, evidence.trials)
+        for step, words in [(MODEL3, "constant rate"), (MODEL4, "one-cycle schedule")]
+    }
+    return with_sources(
+        {
+            "series.png": partial(shown.series, records_of(GROUPS["series"], tests)),
+            **{f"{name}.png": partial(shown.history, tests[name]) for name in SERIES},
+            "seeds.png": partial(drawn.seeds, tests[MODEL4.name]),
+            "ladder.png": partial(drawn.effects, ladder(tests), "What does each step add? The cumulative ablation"),
+            "ablation.png": partial(drawn.effects, ablation(tests), "What is each technique worth in Model4?"),
+            "rates.png": partial(drawn.rates, trials, "Is a schedule better than the best constant rate?"),
+        }
+    )
+
+
+def ladder(records_by_name: Records) -> list[Comparison]:
+    """Compare each step of the ladder with the one before it, all on the same seeds."""
+    names = [step.name for step in LADDER]
+    shared = on_shared_seeds(*(records_by_name[name] for name in names))
+    rungs = dict(zip(names, shared, strict=True))
+    return [compare(before, after, rungs) for before, after in pairwise(LADDER)]
+
+
+def ablation(records_by_name: Records) -> list[Comparison]:
+    """Compare Model4 without and with each technique that it has, or does without."""
+    return [compare(without_it, with_it, records_by_name) for without_it, with_it in ABLATION]
+
+
+def ladder_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:
+    """Show each step of the ladder, and what it changes."""
+    start, cells = comparisons[0].before, comparisons[0].cells()
+
+    def row(name, change, records, cells):
+        return {
+            "step": name,
+            "what changes": change,
+            "parameters": f"{records[0].parameters:,}",
+            f"test %, seeds {seed_range(start)}": interval(values(records, "test accuracy"), places=3),
+            **cells,
+        }
+
+    yield row(start[0].experiment, "", start, dict.fromkeys(cells, ""))
+    yield from (row(each.name, each.change, each.after, each.cells()) for each in comparisons)
+
+
+def selection_bias(records_by_name: Records) -> Iterator[Row]:
+    """Show what picking the best epoch on the test set adds to the accuracy of the last one."""
+    for name, records in records_by_name.items():
+        last, best = values(records, "test accuracy"), values(records, "best epoch")
+        bias = [after - before for before, after in zip(last, best, strict=True)]
+        yield {
+            "model": name,
+            "seeds": f"{len(records)}",
+            "last epoch %": interval(last),
+            "best epoch %": interval(best),
+            "selection bias": interval(bias, signed=True),
+            "generalization gap": interval(values(records, "generalization gap"), signed=True),
+        }
+
+
+def by_rate(step: Experiment, trials_by_name: Records) -> dict[float, list]:
+    """Return the trials of a step of the ladder by their learning rate, those of seeds that all of them have."""
+    trials = on_shared_seeds(*(trials_by_name[trial.name] for trial in BY_RATE[step].values()))
+    return dict(zip(BY_RATE[step], trials, strict=True))
+
+
+def rates(trials_by_name: Records) -> Iterator[Row]:
+    """Show the mean validation accuracy of each step of the ladder at each learning rate, the best in bold."""
+    for step in BY_RATE:
+        trials = by_rate(step, trials_by_name)
+        means = {rate: fmean(values(records, "test accuracy")) for rate, records in trials.items()}
+        best = max(means.values())
+        cells = {f"{rate:g}": f"**{mean:.3f}**" if mean == best else f"{mean:.3f}" for rate, mean in means.items()}
+        yield {"step": step.name, "seeds": seed_range(next(iter(trials.values()))), **cells}
+
+
+def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
+    """Show experiments on the test set and on re-splits of all digits, and how Model4 stands beside each there."""
+
+    def there(numbers, signed=False):
+        return interval(numbers, signed, test_to_train=RESPLITS, places=3)
+
+    for name, records in resplits_by_name.items():
+        paired, is_other = differences(records, resplits_by_name[MODEL4.name]), name != MODEL4.name
+        yield {
+            "experiment": name,
+            "parameters": f"{records[0].parameters:,}",
+            "test %": interval(values(tests_by_name[name], "test accuracy"), places=3),
+            "seeds": f"{len(tests_by_name[name])}",
+            f"{len(records)} re-splits %": there(values(records, "test accuracy")),
+            "generalization gap there": there(values(records, "generalization gap"), signed=True),
+            "Model4 minus this, in points": there(paired, signed=True) if is_other else "",
+            "Model4 is": standing(paired) if is_other else "",
+        }
+
+
+def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
+    """Return Results and Analysis of a model of the series over its recorded seeds."""
+    records, there = records_by_name[name], resplits_by_name[name]
+    tests, gap = values(records, "test accuracy"), fmean(values(records, "generalization gap"))
+    results = (
+        f"**Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
+        f"train {interval(values(records, 'train accuracy'))} %, test {interval(tests)} % "
+        f"(from {min(tests):.2f} to {max(tests):.2f}); on {len(there)} re-splits "
+        f"{interval(values(there, 'test accuracy'), test_to_train=RESPLITS)} %, with a gap of "
+        f"{fmean(values(there, 'generalization gap')):+.2f}; {records[0].parameters:,} parameters."
+    )
+    reading = reading_of(gap, 100 * sampling_error(fmean(tests) / 100, len(records[0].predictions)))
+    analysis = f"**Analysis.** The generalization gap is {gap:+.2f} points: {reading}."
+    for step in _steps_to(name, records_by_name):
+        paired = differences(step.before, step.after)
+        analysis += (
+            f" {step.name} minus {step.before[0].experiment}, on {len(paired)} seeds: "
+            f"{interval(paired, signed=True, places=3)} points ({effect(paired)})."
+        )
+    return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records))}."
+
+
+def _steps_to(name, records_by_name):  # the steps of the ladder that lead from the model before to this one
+    steps = []
+    for step in ladder(records_by_name):
+        steps.append(step)
+        if step.name == name:
+            break
+        if step.name in SERIES:
+            steps.clear()
+    return steps
+
+
+def trust(records_by_name: Records) -> str:
+    """Say how much one run of Model4 shows, and how many would settle a small difference."""
+    records = records_by_name[MODEL4.name]
+    tests = values(records, "test accuracy")
+    deviation = stdev(differences(records_by_name[MODEL3.name], records))
+    images = len(records[0].predictions)
+    error = 100 * sampling_error(fmean(tests) / 100, images)
+    return (
+        f"Over {len(tests)} seeds Model4 ends between {min(tests):.2f} and {max(tests):.2f} %, with a mean of "
+        f"{interval(tests)} %. On {images:,} images such an accuracy carries a sampling error of "
+        f"±{error:.2f} points of its own: the seeds say how the recipe varies on "
+        "these images, not on others. Paired differences between Model4 and the step before it scatter by "
+        f"{deviation:.3f} points from seed to seed; at that scatter {seeds_to_settle(0.05, deviation)} seeds would "
+        f"give an interval of ±0.05 points, and {seeds_to_settle(0.02, deviation)} one of ±0.02."
+    )

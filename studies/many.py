@@ -1,0 +1,192 @@
+"""Many runs: experiments x seeds, in processes or on a cluster, recorded as they finish and never trained twice.
+
+A cluster is clones of this repository in which make test ran: on one machine .venv/bin/dask scheduler, on all
+PYTHONPATH=. .venv/bin/dask worker ADDRESS --nworkers 2 --nthreads 1, and then python -m src run ... --dask ADDRESS."""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+
+from tqdm import tqdm
+
+from src import InputError, data
+from src.checks import check_number
+from src.experiments import Experiment
+from src.runs import progress, records
+from src.runs.names import check_name
+from src.runs.one import check_run, run_one, train
+from src.runs.progress import title
+from src.runs.records import Record, recorded
+from studies.catalogue import EXPERIMENTS
+from studies.together import train_together
+
+SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler, and for a first worker
+
+_one_run = threading.Lock()  # of this process: a run draws from torch's global random generator
+Task = tuple[Experiment, int]  # with its seed
+
+
+class EpochBar(tqdm):
+    """A bar over the epochs of many runs, on stderr if that is a terminal, with the time that is left."""
+
+    def __init__(self, epochs_by_title: dict[str, int]) -> None:
+        self.finished = dict.fromkeys(epochs_by_title, 0)
+        how = dict(desc="epochs", unit="epoch", mininterval=0, miniters=1, smoothing=0.05, disable=None, leave=False)
+        super().__init__(total=sum(epochs_by_title.values()), **how)
+
+    def note(self, title: str, finished: int, resumed: bool = False) -> None:
+        """Take in how many epochs of a run are finished; resumed: in an earlier sweep, so they say nothing of speed."""
+        new = finished - self.finished[title]
+        self.finished[title] = finished
+        if resumed:
+            self.n += new
+            self.last_print_n = self.n
+        else:
+            self.update(new)
+
+
+def run_many(
+    tasks: list[Task],
+    folder: Path,
+    device: str = "auto",
+    split: str = "test",
+    jobs: int = 1,
+    scheduler: str | None = None,
+    threads: int = 1,
+    together: bool = False,
+) -> list[Record]:
+    """Return the Records of tasks in their order; those below the folder are not trained again.
+
+    jobs: runs at a time in processes of this machine, 1 to 256. threads: of each run, as train() takes it.
+    scheduler: the address (tcp://host:port) of a Dask scheduler whose workers do the runs instead; their records come
+    back and are saved here. together: in this process, the jobs side by side on its GPU, see together.py.
+    Raises InputError for what train() refuses, for a scheduler that does not answer and for processes or workers that
+    are lost; the runs that are recorded by then stay."""
+    check_number("--jobs", jobs, 1, 256, whole=True)
+    if together and threads != 1:
+        raise InputError("--threads is for runs on a CPU; leave it or --together out.")
+    for experiment, seed in tasks:
+        check_name(experiment, EXPERIMENTS)
+        check_run(seed, split, device, threads)
+    records_by_task = {task: recorded(*task, folder, split) for task in tasks}
+    for record in filter(None, records_by_task.values()):
+        print(_shown(record), "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
+    missing = [task for task, record in records_by_task.items() if not record]
+    bar = EpochBar({title(experiment.name, seed, split): experiment.epochs for experiment, seed in missing})
+    if together:
+        results = _together(missing, folder, device, split, jobs)
+    elif scheduler:
+        results = _on_cluster(missing, folder, device, split, scheduler, threads)
+    elif jobs > 1:
+        results = _in_processes(missing, folder, device, split, jobs, bar, threads)
+    else:
+        results = (run_one(*task, folder, split, device=device, threads=threads) for task in missing)
+    with bar, contextlib.closing(results):
+        bar.refresh()
+        for record in results:
+            if jobs > 1 or scheduler or together:  # otherwise train() has shown it
+                bar.write(_shown(record))
+            bar.note(title(record.experiment, record.seed, split), len(record.history))
+    return [recorded(*task, folder, split) for task in tasks]
+
+
+def _shown(record: Record) -> str:  # the table that a run prints epoch by epoch
+    heading = title(record.experiment, record.seed, record.split)
+    return "\n".join([heading, progress.HEADER, *map(progress.row, record.history)])
+
+
+def _together(tasks: list[Task], folder: Path, device: str, split: str, jobs: int) -> Iterator[Record]:
+    """Yield the Records of tasks that are trained side by side on a GPU, each saved when it is done."""
+    for run in train_together([(*task, split) for task in tasks], jobs, device):
+        record = run.record
+        records.save(record, folder)
+        yield record
+
+
+def _in_processes(
+    tasks: list[Task], folder: Path, device: str, split: str, jobs: int, bar: EpochBar, threads: int
+) -> Iterator[Record]:
+    """Yield the Records of tasks as processes of this machine finish them; the bar counts their epochs meanwhile."""
+    data.load("test")  # once, so that not every process fetches it
+    processes = multiprocessing.get_context("spawn")
+    notes = processes.SimpleQueue()  # of arguments of bar.note()
+    pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])
+    try:
+        running = {
+            pool.submit(run_one, *task, folder, split, device=device, quiet=True, threads=threads) for task in tasks
+        }
+        pool.submit(int)  # an empty task: without it the pool does not watch the process that it started last
+        while running:
+            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            while not notes.empty():
+                bar.note(*notes.get())
+            bar.refresh()
+            yield from (future.result() for future in done)
+        pool.shutdown()  # processes that end by themselves leave no semaphores behind
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process was killed in the middle of its run, perhaps for lack of memory; run the same command again to "
+            "resume, with fewer --jobs."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+
+
+def _follow_parent(notes: SimpleQueue) -> None:
+    """In a process of the pool: note epochs for the parent, leave Ctrl-C to it, and end when it ends, however."""
+
+    def wait_and_exit() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    progress.report = lambda *note: notes.put(note)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait_and_exit, daemon=True).start()
+
+
+def _on_cluster(
+    tasks: list[Task], folder: Path, device: str, split: str, scheduler: str, threads: int
+) -> Iterator[Record]:
+    """Yield the Records of tasks as the workers of a Dask cluster finish them, each saved before."""
+    import distributed  # takes a second
+
+    for name in ["distributed", "distributed.client"]:  # a lost cluster is reported below, in one sentence
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        client = distributed.Client(scheduler, timeout=SCHEDULER_WAIT)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler} within {SCHEDULER_WAIT} seconds; "
+            "start one with 'dask scheduler' and give the address that it prints."
+        ) from error
+    try:
+        with client:
+            client.wait_for_workers(1, timeout=SCHEDULER_WAIT)
+            futures = [client.submit(_run_remotely, *task, device, split, threads, pure=False) for task in tasks]
+            for future in distributed.as_completed(futures):
+                record = future.result()
+                records.save(record, folder)
+                yield record
+    except (TimeoutError, OSError, CancelledError, distributed.KilledWorker) as error:
+        raise InputError(
+            f"the cluster at {scheduler} was lost or has no worker ({type(error).__name__}); what came back is "
+            "recorded: repair the cluster and run the same command again to resume."
+        ) from error
+
+
+def _run_remotely(experiment: Experiment, seed: int, device: str, split: str, threads: int) -> Record:
+    """Return the Record of a run in a worker of a cluster, which keeps nothing of it."""
+    with _one_run, tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder, "checkpoint")
+        return train(experiment, seed, split, device, checkpoint, quiet=True, threads=threads).record
