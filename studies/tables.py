@@ -74,9 +74,9 @@ def ablation_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:
         }
 
 
-def choices(choices: dict[Experiment, list[Experiment]], trials_by_name: Records) -> Iterator[Row]:
+def choices(changes_of: dict[Experiment, list[Experiment]], trials_by_name: Records) -> Iterator[Row]:
     """Show what was compared on the validation split: experiments -> their changes, with the records of that split."""
-    for start, others in choices.items():
+    for start, others in changes_of.items():
         for other in [start, *others]:
             records, comparison = trials_by_name[other.name], compare(start, other, trials_by_name)
             paired = differences(comparison.before, comparison.after)

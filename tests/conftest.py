@@ -40,6 +40,23 @@ def evidence():
 
 
 @pytest.fixture
+def no_early_reads(monkeypatch):
+    """A function: from now on, nothing may be read from the device before a network has seen all of the few_digits."""
+
+    def watch(network):
+        passes, read = [], torch.Tensor.item
+        network.register_forward_pre_hook(lambda network, images: passes.append(len(images[0])))
+
+        def counted(tensor):
+            assert sum(passes) >= 600, "read in the middle of an epoch"
+            return read(tensor)
+
+        monkeypatch.setattr(torch.Tensor, "item", counted)
+
+    return watch
+
+
+@pytest.fixture
 def interrupt(monkeypatch):
     """A function: from now on, Ctrl-C comes in the middle of the epoch after so many finished ones; None: no more."""
     save, state = checkpoints.save, dict(after=None, finished=0, steps=0)

@@ -109,7 +109,7 @@ def spending(experiments: Sequence[Experiment]) -> Iterator[Row]:
     yield {"parameters in": "all"} | {name: f"{counts.total():,}" for name, counts in spent.items()}
 
 
-def _spent(experiment):  # count the parameters of an experiment by kind
+def _spent(experiment):  # the parameters of an experiment by kind
     line, counts = layers(experiment.layer_line), Counter()
     for layer, module in zip(line, build(experiment), strict=False):
         for part in module.modules():
