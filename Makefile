@@ -9,7 +9,7 @@ EXECUTE := $(BIN)/jupyter nbconvert --config notebooks/nbconvert_config.py --to 
 	--ExecutePreprocessor.kernel_name=python3 --output-dir runs/executing
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test report page notebooks $(STUDIES) bench bench-use bench-depthwise lab lint colab clean
+.PHONY: help run $(MODELS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ $(MODELS):
 
 test: $(VENV)/installed-studies lint  ## check style and run the test suite
 	$(BIN)/python -m pytest
+
+test-threads: $(VENV)/installed-studies  ## test that threads wait well beside another program (on an idle machine)
+	$(BIN)/python -m pytest -m timed -s
 
 report: $(VENV)/installed-studies  ## write README tables and figures and the studies' notebooks; keep weights
 	$(BIN)/python -m src weights
@@ -67,7 +70,7 @@ bench-depthwise: $(VENV)/installed-studies  ## time depthwise convolutions, and 
 lab: $(VENV)/installed  ## open copies of the four models' notebooks, yours to change, in JupyterLab
 	@mkdir -p lab && for name in $(MODELS); do test -e lab/$$name.ipynb || cp notebooks/$$name.ipynb lab/; done
 	@echo "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
-	$(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab
+	PYTHONSTARTUP="$(CURDIR)/notebooks/startup.py" $(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab
 
 lint: $(VENV)/installed-studies  ## check style
 	$(BIN)/ruff check .

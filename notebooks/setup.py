@@ -3,6 +3,7 @@
 It installs what is missing, moves to the root of the repository and makes src and studies importable.
 """
 
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -19,9 +20,12 @@ class SetupError(Exception):
 
 def set_up(root: Path) -> None:
     """Prepare this process for the repository below root. Raises SetupError if that cannot be done."""
-    other = getattr(sys.modules.get("src"), "__file__", None)
-    if "src" in sys.modules and (other is None or Path(other).resolve().parent != root / "src"):
-        raise SetupError("another package called src is imported already; restart the kernel, and run this cell first.")
+    packages = {name: module for name, module in sys.modules.items() if name.split(".")[0] in ("src", "studies")}
+    files = {name: getattr(module, "__file__", None) or "/" for name, module in packages.items()}
+    if others := [name for name, file in files.items() if root not in Path(file).resolve().parents]:
+        for name in others:
+            del sys.modules[name]
+        print(f"This kernel had imported another package called src; from here on, src is the one in {root}.")
     needed = ["filelock", "matplotlib", "safetensors", "scipy", "torchsummary", "tqdm"]
     missing = [name for name in needed if not importlib.util.find_spec(name)]
     names = " ".join(missing)
@@ -37,6 +41,7 @@ def set_up(root: Path) -> None:
             raise SetupError(f"this environment {why}, and lacks {names}; open this notebook with make lab.")
     os.chdir(root)
     sys.path.insert(0, str(root))
+    importlib.import_module("src")  # before PyTorch: it says how the threads of PyTorch wait for each other
 
 
 set_up(setup.resolve().parent.parent)  # noqa: F821  the first cell has found this file

@@ -50,7 +50,7 @@ def affine(
     height, width = images.shape[-2:]
     radians, shift_x, shift_y, scale = (each[:, None, None] for each in (torch.deg2rad(angle), shift_x, shift_y, scale))
     cos, sin = torch.cos(radians) / scale, torch.sin(radians) / scale
-    # The map from output to input: undo the shift, then rotate back and shrink (F.affine_grid() is ten times slower).
+    # The map from output to input: undo the shift, then rotate back and shrink (F.affine_grid() is slower).
     x, y = (torch.linspace(-1, 1, size, device=images.device) * (size - 1) / size for size in (width, height))
     y = y[:, None]
     from_x = x * cos - y * (sin * height / width) - (cos * shift_x - sin * shift_y) * 2 / width

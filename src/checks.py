@@ -2,8 +2,9 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
@@ -33,8 +34,43 @@ def check_number(name: str, value: object, low: float, high: float, whole: bool 
         raise InputError(f"{name} must be a {kind} from {low:,} to {high:,}, not {value!r}.")
 
 
+def nearest(word: object, words: Iterable[str]) -> str:
+    """Return the words that are nearest to a word, the nearest first; all of them if none is near."""
+    return ", ".join(get_close_matches(str(word), words, cutoff=0.5) or words)
+
+
+def kind_of(value: object) -> str:
+    """Say of a tensor or an array its dtype and shape, of anything else its type."""
+    shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+    return f"{getattr(value, 'dtype', type(value).__name__)}{shape}"
+
+
+class ByName(dict):
+    """Experiments by name; for another name [] raises InputError with the nearest ones."""
+
+    def __missing__(self, name: object) -> None:
+        raise InputError(f"no experiment {name!r}; choose for example {nearest(name, self)}.")
+
+
+# What people write for a field, and what to write.
+INSTEAD = dict.fromkeys(["learning_rate", "lr"], "schedule=Constant({!r}), with Constant from src.experiments")
+
+
 class Checked:
     """A base for frozen dataclasses; making one raises InputError that names the field that is wrong."""
+
+    def __new__(cls, *values: Any, **named: Any) -> "Checked":
+        """Refuse a name that no field has, and a value that is missing; to copy and unpickle needs neither."""
+        fields = {field.name: field.default for field in dataclasses.fields(cls)}
+        for name, value in named.items():
+            if name not in fields:
+                words = INSTEAD[name].format(value) if name in INSTEAD else nearest(name, fields)
+                raise InputError(f"{cls.__name__} has no field '{name}'; try {words}.")
+        given = [*list(fields)[: len(values)], *named]
+        lacking = [name for name, default in fields.items() if default is dataclasses.MISSING and name not in given]
+        if given and lacking:
+            raise InputError(f"{cls.__name__} needs {', '.join(lacking)}, too.")
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         """Check every field against its type, and against its range or check if it declares one."""

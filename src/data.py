@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from src import InputError, download
+from src.checks import kind_of
 
 MEAN, STD = 0.1307, 0.3081  # of the training pixels, as fractions of full brightness
 # What a run is evaluated on -> what it is trained on.
@@ -14,10 +15,19 @@ TRAINED_ON = {"test": "train"} | {s: f"{s}-rest" for s in ["validation", *(f"res
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (N, 1, 28, 28) uint8, 0 is background and 255 ink, and labels (N,) int64, 0 to 9."""
+    """Images (N, 1, 28, 28) uint8, 0 is background and 255 ink, and labels (N,) int64, 0 to 9.
+
+    Raises InputError for other dtypes and shapes; values are not read, so that a part of the digits costs little."""
 
     images: torch.Tensor
     labels: torch.Tensor
+
+    def __post_init__(self):
+        images, labels = self.images, self.labels
+        fits = [getattr(each, "dtype", None) for each in (images, labels)] == [torch.uint8, torch.int64]
+        if not fits or labels.ndim != 1 or images.shape != (len(labels), 1, 28, 28):
+            needed = "images, torch.uint8 of shape (N, 1, 28, 28), and as many labels, torch.int64 of shape (N,)"
+            raise InputError(f"Digits need {needed}, not {kind_of(images)} and {kind_of(labels)}.")
 
     def __len__(self):
         return len(self.labels)

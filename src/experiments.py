@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch.nn import Module
 
 from src.augment import Augmentation
-from src.checks import Checked, Condition, one_of, that_is, within
+from src.checks import ByName, Checked, Condition, one_of, that_is, within
 from src.model import check_layer_line
 
 
@@ -81,7 +81,7 @@ class Experiment(Checked):
         check_layer_line(self.layer_line)
 
 
-# One technique a step; the rate of each is the best of six on the validation split (studies/ladder).
+# Model2 adds two techniques, Model3 swaps two; each rate is the best of six on the validation split (studies/ladder).
 MODEL1 = Experiment(
     name="Model1",
     target=(Condition("train accuracy", ">=", 99.5), Condition("generalization gap", ">", 0.2)),
@@ -116,4 +116,4 @@ MODEL4 = replace(
     schedule=OneCycle(peak=0.02, warmup_fraction=0.2),
 )
 
-SERIES = {experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]}
+SERIES = ByName({experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]})

@@ -22,6 +22,7 @@ from torch import nn
 
 from src import InputError
 from src.checks import Checked  # stands for Experiment, which imports this module
+from src.contract import own
 
 IMAGE_SIZE, CLASSES, MOST_CHANNELS = 28, 10, 4096
 LETTERS = {"P": ("max pooling", 2, 2), "G": ("global average pooling", None, 1), "D": ("deskew", 1, 1)}
@@ -99,7 +100,7 @@ def check_layer_line(layer_line: str) -> None:
 def build(experiment: Checked) -> nn.Sequential:
     """Build the network of an Experiment, a child for each word: (N, 1, 28, 28) floats in, (N, 10) logits out."""
     if experiment.network:
-        return experiment.network()
+        return own(experiment.network)
     line, make = layers(experiment.layer_line), experiment.block or block
     classifier = max(i for i, layer in enumerate(line) if "convolution" in layer.kind)
     blocks = [make(layer, experiment, hidden=i != classifier) for i, layer in enumerate(line)]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from src import InputError
 from src.augment import augment
+from src.contract import as_images, check_training
 from src.data import Digits, normalize
 from src.experiments import Experiment
 
@@ -48,7 +49,9 @@ def plan_epoch(
     if experiment.fit and not span:
         raise InputError(f"{experiment.name} has techniques of studies/recipes.py: train it with experiment.fit().")
     before, after, whole = span or (epoch, epoch + 1, experiment.epochs)
-    batches = shown[torch.randperm(len(shown), device=shown.device)].split(experiment.batch_size)
+    batches = list(shown[torch.randperm(len(shown), device=shown.device)].split(experiment.batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:  # batch normalization may be unable to learn from one image
+        batches[-2:] = [torch.cat(batches[-2:])]
     for i, indices in enumerate(batches):
         done = (before + (after - before) * (i + 0.5) / len(batches)) / whole
         augmented = experiment.augmentation is not None and done < experiment.augmentation.until
@@ -70,7 +73,8 @@ def fit(
     network: any module that takes (N, 1, 28, 28) floats and gives (N, 10) logits, on the device of the digits.
     optimizer, start: those of a training to resume, and how many of its epochs are finished.
     plan, loss_of: give the batches of an epoch and the loss of logits (N, 10) and labels (N,), in place of the usual.
-    Raises InputError when the loss is no longer finite."""
+    Raises InputError when the loss is no longer finite, and as check_training() does."""
+    check_training(network, experiment, train_digits, test_digits)
     optimizer = optimizer or make_optimizer(experiment, network)
     everything = torch.arange(len(train_digits), device=train_digits.labels.device)
     plan = plan or (lambda epoch: plan_epoch(experiment, epoch, everything))
@@ -113,7 +117,11 @@ def make_optimizer(experiment: Experiment, network: nn.Module) -> torch.optim.Op
 
 @torch.no_grad()
 def predict(network: nn.Module, images: Tensor) -> Tensor:
-    """Return logits (N, 10) for uint8 images (N, 1, 28, 28), without dropout, with the running statistics."""
+    """Return logits (N, 10) for images, without dropout, with the running statistics.
+
+    images: those of Digits, or as contract.as_images() takes them, on any device. Raises InputError as that does."""
+    images = as_images(images)
+    images = images.to(next(network.parameters(), images).device)
     network.eval()  # 250 images at a time: four times as many take 90 MB more and no less time
     return torch.cat([network(normalize(batch)) for batch in images.split(250)])
 

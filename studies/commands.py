@@ -28,13 +28,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     running.add_argument("--epochs", type=int, help="instead of the experiment's own number")
     running.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     running.add_argument("--jobs", type=int, default=1, help="runs at a time on this machine (default: 1)")
-    running.add_argument("--threads", type=int, default=1, help="of one run (default: 1, as in all committed records)")
+    threads = "of a run, or of each of its ghost batches (default: 1, as in all committed records)"
+    running.add_argument("--threads", type=int, default=1, help=threads)
     place = running.add_mutually_exclusive_group()
     place.add_argument("--together", action="store_true", help="the --jobs side by side on one GPU, 24 for example")
     place.add_argument("--dask", metavar="ADDRESS", help="run on the workers of the scheduler at tcp://host:port")
     splits = "test (default), validation for choosing a recipe, or resplit-0 to resplit-9 of all digits"
     running.add_argument("--split", default="test", help=splits)
-    running.add_argument("--results", type=Path, help="folder (default: results/; runs/ with --epochs or --threads)")
+    folders = "folder (default: results/; below runs/ with --epochs or --threads)"
+    running.add_argument("--results", type=Path, help=folders)
 
     timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
     timing.set_defaults(do=bench)
@@ -90,7 +92,8 @@ def run(options: Options) -> None:
     seeds, experiments = parse_seeds(options.seeds), find(options.names)
     # With other epochs or threads these are not the experiments as they are defined: no evidence.
     changed = options.epochs is not None and any(experiment.epochs != options.epochs for experiment in experiments)
-    folder = options.results or (RUNS if changed or options.threads != 1 else RESULTS)
+    apart = RUNS / f"{options.threads}-threads" if options.threads != 1 else RUNS if changed else RESULTS
+    folder = options.results or apart
     if changed:
         experiments = [with_epochs(experiment, options.epochs) for experiment in experiments]
     tasks = [(experiment, seed) for experiment in experiments for seed in seeds]
@@ -132,9 +135,12 @@ def bench(options: Options) -> None:
 
 def report(options: Options) -> None:
     """Write README tables and figures from the records, or compare them."""
+    from studies.evidence import check_code, load_evidence
     from studies.readme import check, publish
 
-    print(check() if options.check else publish())
+    evidence = load_evidence()
+    print(check_code(evidence))
+    print((check if options.check else publish)(evidence=evidence))
 
 
 def weights(options: Options) -> None:

@@ -1,4 +1,4 @@
-"""Dropout that costs a third of nn.Dropout on a CPU, where it is mostly random numbers (arXiv:1207.0580)."""
+"""Dropout that is faster on a CPU than nn.Dropout, which is mostly random numbers there (arXiv:1207.0580)."""
 
 import torch
 import torch.nn.functional as F

@@ -1,11 +1,14 @@
 """The committed records and timings: what every number of the README and of the studies' notebooks comes from."""
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from src import InputError
 from src.experiments import Experiment
+from src.runs.fingerprint import edited, fingerprint, same_code
 from src.runs.records import RESULTS, Record, definition_hash, load
 from src.show.tables import Records
 from studies import timing
@@ -43,6 +46,20 @@ def load_evidence(folder: Path = RESULTS) -> Evidence:
     return Evidence(tests, trials, paired, folder)
 
 
+def check_code(evidence: Evidence) -> str:
+    """Compute the fingerprint of every experiment that has records, in two processes; return a sentence.
+
+    Raises InputError, naming the experiment, where today's code trains otherwise than its records claim."""
+    recorded = [*evidence.tests.items(), *evidence.trials.items(), *evidence.resplits.items()]
+    names = list(dict.fromkeys(name for name, records in recorded if records))
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        today = dict(zip(names, pool.map(fingerprint, [EXPERIMENTS[name] for name in names], chunksize=8), strict=True))
+    for name, records in recorded:
+        if not all(same_code(record.fingerprint, today[name]) for record in records):
+            raise InputError(f"the code of today{edited()} does not train {name} as its records claim; undo the edit.")
+    return f"Today's code trains the {len(names)} experiments of these records as they claim."
+
+
 def records_of(experiments: list[Experiment], records_by_name: Records) -> Records:
     """Return the records of some experiments."""
     return {experiment.name: records_by_name[experiment.name] for experiment in experiments}
@@ -74,7 +91,7 @@ def load_all(folder: Path, split: str = "test") -> Records:
         if record.experiment not in EXPERIMENTS:
             raise InputError(f"the record {path} is of an experiment that does not exist; remove it.")
         if record.definition_hash != hashes[record.experiment]:
-            raise InputError(f"the record {path} is stale: {record.experiment} has changed since; run that seed again.")
+            raise InputError(f"the record {path} is stale: {record.experiment} has changed since; remove it.")
         others = records_by_name[record.experiment]
         losses = [epoch.train_loss for epoch in record.history]  # no two seeds have the same
         if twin := next((one for one in others if [epoch.train_loss for epoch in one.history] == losses), None):

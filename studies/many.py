@@ -25,7 +25,7 @@ from src.runs import progress, records
 from src.runs.names import check_name
 from src.runs.one import check_run, run_one, train
 from src.runs.progress import title
-from src.runs.records import Record, recorded
+from src.runs.records import RESULTS, Record, path_of, recorded
 from studies.catalogue import EXPERIMENTS
 from studies.together import train_together
 
@@ -69,18 +69,19 @@ def run_many(
     jobs: runs at a time in processes of this machine, 1 to 256. threads: of each run, as train() takes it.
     scheduler: the address (tcp://host:port) of a Dask scheduler whose workers do the runs instead; their records come
     back and are saved here. together: in this process, the jobs side by side on its GPU, see together.py.
-    Raises InputError for what train() refuses, for a scheduler that does not answer and for processes or workers that
-    are lost; the runs that are recorded by then stay."""
+    Raises InputError for what train() refuses, for records that would be replaced in results/ or were made with other
+    threads, for a scheduler that does not answer and for processes or workers that are lost; the runs that are recorded
+    by then stay."""
     check_number("--jobs", jobs, 1, 256, whole=True)
     if together and threads != 1:
         raise InputError("--threads is for runs on a CPU; leave it or --together out.")
     for experiment, seed in tasks:
         check_name(experiment, EXPERIMENTS)
         check_run(seed, split, device, threads)
-    records_by_task = {task: recorded(*task, folder, split) for task in tasks}
-    for record in filter(None, records_by_task.values()):
+    done = _recorded(tasks, folder, split, threads)
+    for record in done.values():
         print(_shown(record), "recorded already; --results FOLDER would train it again there", sep="\n", flush=True)
-    missing = [task for task, record in records_by_task.items() if not record]
+    missing = [(experiment, seed) for experiment, seed in tasks if (experiment.name, seed) not in done]
     bar = EpochBar({title(experiment.name, seed, split): experiment.epochs for experiment, seed in missing})
     if together:
         results = _together(missing, folder, device, split, jobs)
@@ -96,7 +97,24 @@ def run_many(
             if jobs > 1 or scheduler or together:  # otherwise train() has shown it
                 bar.write(_shown(record))
             bar.note(title(record.experiment, record.seed, split), len(record.history))
-    return [recorded(*task, folder, split) for task in tasks]
+            done[record.experiment, record.seed] = record
+    return [done[experiment.name, seed] for experiment, seed in tasks]
+
+
+def _recorded(tasks, folder, split, threads):
+    """Return what a folder has: (name, seed) -> Record; refuse stale ones that are committed, and other threads."""
+    done = {}
+    for experiment in dict.fromkeys(experiment for experiment, _ in tasks):
+        name, seeds = experiment.name, [seed for each, seed in tasks if each == experiment]
+        found = recorded(experiment, seeds, folder, split)
+        if folder == RESULTS and any(path_of(folder, name, s, split).exists() for s in seeds if s not in found):
+            remedy = "with --results runs the new ones go elsewhere; to replace these, remove them first"
+            raise InputError(f"{folder} keeps those records of {name}; {remedy}.")
+        used = {record.threads // experiment.ghost_batches for record in found.values() if record.device == "cpu"}
+        if used - {threads}:
+            raise InputError(f"{folder} has runs of {name} with --threads {max(used)}; choose another --results.")
+        done |= {(name, seed): record for seed, record in found.items()}
+    return done
 
 
 def _shown(record: Record) -> str:  # the table that a run prints epoch by epoch
@@ -151,6 +169,7 @@ def _follow_parent(notes: SimpleQueue) -> None:
         os._exit(1)
 
     progress.report = lambda *note: notes.put(note)
+    tqdm.set_lock(threading.RLock())  # its own one for processes would stay behind where this process is stopped
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=wait_and_exit, daemon=True).start()
 

@@ -2,7 +2,9 @@
 
 All of it is rendered in one way; publish() writes it, check() compares it with what is there."""
 
+import re
 from importlib import import_module
+from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
 
@@ -18,10 +20,15 @@ from studies.evidence import Evidence, load_evidence
 from studies.figures import source_of
 
 REPORTS = {name: import_module(f"studies.{name}.report") for name in STUDIES}
+CONSTRAINTS = """\
+# The versions with which `python -m src report` wrote the figures last. It writes this file, too. To install them:
+#   pip install -r requirements.txt -r requirements-studies.txt -c constraints.txt
+# `versions` in each record below results/ says what that run was trained with.
+"""
 
 
 def publish(root: Path = ROOT, evidence: Evidence | None = None) -> str:
-    """Write the blocks of README.md and the figures from the records; return a sentence that says so.
+    """Write the blocks of README.md, the figures and constraints.txt; return a sentence that says so.
 
     root: the folder of README.md, images/, notebooks/, studies/ and results/. evidence: of these results, if loaded.
     Raises InputError for a bad record, for an experiment without records and for a README without its markers."""
@@ -31,7 +38,8 @@ def publish(root: Path = ROOT, evidence: Evidence | None = None) -> str:
     for name, (draw, source) in drawings.items():
         save(draw(), name, source, root / "images")
     files.write(root / "README.md", rendered.encode())
-    return f"README.md and {len(drawings)} figures written from {len(evidence)} records."
+    files.write(root / "constraints.txt", constraints().encode())
+    return f"README.md, constraints.txt and {len(drawings)} figures written from {len(evidence)} records."
 
 
 def check(root: Path = ROOT, evidence: Evidence | None = None) -> str:
@@ -48,6 +56,13 @@ def check(root: Path = ROOT, evidence: Evidence | None = None) -> str:
             raise InputError(f"images/{name} was not drawn from these records; run make report.")
     _check_notebooks(root, evidence)
     return f"README, figures and notebooks agree with {len(evidence)} records."
+
+
+def constraints() -> str:
+    """Return what constraints.txt says: the versions here of all packages that the requirements name."""
+    required = "".join((ROOT / f"requirements{ending}.txt").read_text() for ending in ("", "-studies"))
+    names = re.findall(r"^[\w-]+", required, re.MULTILINE)
+    return CONSTRAINTS + "".join(f"{name}=={version(name).split('+')[0]}\n" for name in names)
 
 
 def _drawings(evidence):  # the figures of all studies
@@ -80,7 +95,7 @@ def _check_notebooks(root, evidence):
                     raise InputError(f"{notebook}.ipynb disagrees with the records on '{name}'; run make report.")
     for name, experiment in SERIES.items():
         record = evidence.tests[name][0]
-        due = [(record.hash, analysis(record, experiment.target))]
+        due = [(record.hash, analysis(record, experiment.target, evidence.resplits[name]))]
         if outputs(root / "notebooks" / f"{name}.ipynb", "record") != due:
             raise InputError(f"notebooks/{name}.ipynb disagrees with the record of seed 0; run make notebooks.")
 

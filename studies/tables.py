@@ -8,10 +8,8 @@ from statistics import fmean
 from src.experiments import Experiment
 from src.runs.names import changes
 from src.runs.records import Record
-from src.show.significance import effect, mean_interval
+from src.show.significance import RESPLITS, effect, mean_interval
 from src.show.tables import Records, Row, differences, interval, lines_of, on_shared_seeds, seed_range, values
-
-RESPLITS = 10_000 / 60_000  # test_to_train of the re-splits, see significance.mean_interval()
 
 
 def markdown(rows: Iterable[Row]) -> str:

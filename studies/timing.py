@@ -3,10 +3,11 @@
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -40,6 +41,11 @@ def machine() -> str:
 def goal(bound: str, measured: str, met: bool) -> str:
     """Say what a timing should be, what it is, and whether the goal is met."""
     return f"Goal: {bound}; measured {measured} ({'met' if met else 'missed'})."
+
+
+def spread(numbers: Sequence[float], places: int = 2) -> str:
+    """Return the median of numbers and their range as text."""
+    return f"{median(numbers):.{places}f} ({min(numbers):.{places}f} to {max(numbers):.{places}f})"
 
 
 def save(name: str, measured: dict) -> None:

@@ -19,8 +19,10 @@ from src.augment import augment
 from src.data import normalize
 from src.experiments import Experiment
 from src.model import count_parameters
+from src.runs.fingerprint import fingerprint
+from src.runs.machine import choose_device, make_network, reproducible
 from src.runs.names import check_name
-from src.runs.one import Run, check_run, choose_device, make_network, reproducible
+from src.runs.one import Run, check_run
 from src.training import Epoch, evaluate, make_optimizer
 from studies.catalogue import EXPERIMENTS
 from studies.recipes import Plateau, Recipe, hardest_of, plan_recipe
@@ -42,13 +44,14 @@ def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: st
         check_name(experiment, EXPERIMENTS)
         check_run(seed, split, device)
         check_together(experiment)
+    made_by = {experiment: fingerprint(experiment) for experiment, _, _ in waiting}
     digits = functools.cache(lambda split: data.load(split).to(place))  # shared by the runs
     with reproducible():
         while waiting or running:
             while waiting and len(running) < at_a_time:
                 experiment, seed, split = waiting.pop(0)
                 parts = digits(data.TRAINED_ON[split]), digits(split)
-                running.append(_Member(experiment, seed, split, *parts, place))
+                running.append(_Member(experiment, seed, split, *parts, place, made_by[experiment]))
             start, cpu_start = time.perf_counter(), time.process_time()
             for one in running:
                 one.begin_epoch()
@@ -94,8 +97,8 @@ class _Draws:
 class _Member:
     """One run among others: what stays at its place in memory, so that a recorded step finds it there."""
 
-    def __init__(self, experiment, seed, split, train_digits, test_digits, place):
-        self.experiment, self.seed, self.split, self.place = experiment, seed, split, place
+    def __init__(self, experiment, seed, split, train_digits, test_digits, place, made_by):
+        self.experiment, self.seed, self.split, self.place, self.made_by = experiment, seed, split, place, made_by
         self.recipe = Recipe(**vars(experiment))  # every Experiment is one
         self.train_digits, self.test_digits = train_digits, test_digits
         self.history, self.hardest, self.graphs = [], None, {}
@@ -216,7 +219,8 @@ class _Member:
         """Return the figures of this epoch and its last learning rate; keep its hardest images."""
         with self.on_stream(), torch.no_grad():
             if self.recipe.hardest < 1 and not self.history:
-                parts = zip(self.batches, self.losses.split(self.recipe.batch_size), strict=False)
+                sizes = [len(batch.indices) for batch in self.batches]
+                parts = zip(self.batches, self.losses.split(sizes), strict=True)
                 share = self.recipe.hardest
                 self.hardest = torch.cat([hardest_of(batch.indices, losses, share) for batch, losses in parts])
             train_figures = self.loss_sum.item() / len(self.order), self.correct.item() / len(self.order)
@@ -238,4 +242,4 @@ class _Member:
             _, train_accuracy = evaluate(train_logits, self.train_digits.labels)
             logits = self.predict(self.test_digits.images).cpu()
             what = (self.experiment, self.seed, self.split, self.place.type, 1, tuple(self.history))
-            return Run(*what, train_accuracy, logits, self.network)
+            return Run(*what, train_accuracy, logits, self.network, self.made_by)

@@ -18,7 +18,7 @@ def keep_weights() -> str:
     Raises InputError where there is no record and where training does not repeat it, bit for bit."""
     trained = []
     for name, experiment in KEPT.items():
-        record = recorded(experiment, 0, RESULTS)
+        record = recorded(experiment, [0], RESULTS).get(0)
         if not record:
             raise InputError(f"there is no record of {name}, seed 0; make it with: python -m src run {name}")
         if not _kept(name, record):
@@ -38,7 +38,8 @@ def _train_again(experiment: Experiment, record: Record) -> None:
     """Train the run of a record again and keep its weights."""
     path = weights.path_of(experiment.name)
     checkpoint = checkpoints.path_of(RESULTS, f"{experiment.name}-weights", record.seed, record.split)
-    run = train(experiment, record.seed, record.split, record.device, checkpoint)
+    threads = record.threads // experiment.ghost_batches
+    run = train(experiment, record.seed, record.split, record.device, checkpoint, threads=threads)
     checkpoint.unlink()
     if run.record.hash != record.hash:
         raise InputError(

@@ -69,7 +69,7 @@ def interrupt(monkeypatch):
         state.update(finished=state["finished"] + 1, steps=0)
 
     def count_step(*_):
-        state["steps"] += 1
+        state["steps"] += torch.get_default_dtype() == torch.float32  # and not one of a fingerprint
         if (state["finished"], state["steps"]) == (state["after"], 2):
             raise KeyboardInterrupt
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from src import InputError, data, download, sources
 
@@ -64,6 +65,34 @@ def test_a_resplit_is_fixed_and_parts_all_digits():
     assert sorted(image.tobytes() for image in parted) == sorted(image.tobytes() for image in every)
     shared = {image.tobytes() for image in first.images.numpy()} & {image.tobytes() for image in second.images.numpy()}
     assert 1200 < len(shared) < 1650  # a seventh: chosen anew
+
+
+IMAGES, LABELS = torch.zeros(3, 1, 28, 28, dtype=torch.uint8), torch.arange(3)
+
+
+@pytest.mark.parametrize(
+    "images, labels, words",
+    [
+        (IMAGES / 255, LABELS, "not torch.float32 of shape (3, 1, 28, 28) and torch.int64 of shape (3,)."),
+        (IMAGES[:, 0], LABELS, "not torch.uint8 of shape (3, 28, 28) and"),
+        (IMAGES[..., :20], LABELS, "not torch.uint8 of shape (3, 1, 28, 20) and"),
+        (IMAGES, LABELS[:2], "of shape (3, 1, 28, 28) and torch.int64 of shape (2,)."),
+        (IMAGES, LABELS.int(), "and torch.int32 of shape (3,)."),
+        (IMAGES, LABELS[:, None], "and torch.int64 of shape (3, 1)."),
+        (IMAGES.numpy(), [0, 1, 2], "not uint8 of shape (3, 1, 28, 28) and list."),
+    ],
+)
+def test_digits_of_other_dtypes_or_shapes_are_refused_in_one_sentence(images, labels, words):
+    with pytest.raises(InputError) as error:
+        data.Digits(images, labels)
+    assert words in str(error.value) and "\n" not in str(error.value)
+    assert "torch.uint8 of shape (N, 1, 28, 28), and as many labels, torch.int64 of shape (N,)" in str(error.value)
+
+
+def test_a_part_of_the_digits_is_not_copied():
+    digits = data.load("test")
+    assert digits[10:].images.untyped_storage().data_ptr() == digits.images.untyped_storage().data_ptr()
+    assert len(digits[10:]) == len(digits) - 10
 
 
 def test_an_unknown_split_is_refused():

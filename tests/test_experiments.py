@@ -1,5 +1,7 @@
 """An experiment cannot be wrong: every value is checked when it is made, and refused in one sentence."""
 
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, replace
 
 import pytest
@@ -68,6 +70,44 @@ def test_a_wrong_field_is_named_with_its_range(field, value, words):
         replace(MODEL4, **{field: value})
     assert words in str(error.value) and "\n" not in str(error.value)
     assert f"Experiment.{field} " in str(error.value) or "layer line" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (
+            lambda: replace(MODEL4, learning_rate=0.01),
+            "Experiment has no field 'learning_rate'; try schedule=Constant(0.01)",
+        ),
+        (
+            lambda: replace(MODEL4, lr=1e-3),
+            "Experiment has no field 'lr'; try schedule=Constant(0.001), with Constant from",
+        ),
+        (lambda: Experiment(**vars(MODEL4), layer_lines="8"), "Experiment has no field 'layer_lines'; try layer_line."),
+        (lambda: replace(MODEL4, dropout=0.1), "Experiment has no field 'dropout'; try channel_dropout."),
+        (lambda: replace(MODEL4, bn="all"), "Experiment has no field 'bn'; try name, target, layer_line, schedule,"),
+        (lambda: OneCycle(0.1, warm_up=0.2), "OneCycle has no field 'warm_up'; try warmup_fraction."),
+        (lambda: OneCycle(0.1), "OneCycle needs warmup_fraction, too."),
+        (lambda: Experiment(name="mine", epochs=2), "Experiment needs target, layer_line, schedule, too."),
+        (lambda: SERIES["Model5"], "no experiment 'Model5'; choose for example Model4, Model3, Model2."),
+        (lambda: SERIES["model1"], "no experiment 'model1'; choose for example Model1, "),
+        (lambda: SERIES[4], "no experiment 4; choose for example Model1, Model2, Model3, Model4."),
+    ],
+)
+def test_a_wrong_word_is_refused_with_the_right_ones(make, words):
+    with pytest.raises(InputError) as error:
+        make()
+    assert str(error.value).startswith(words) and "\n" not in str(error.value)
+
+
+def test_the_series_can_still_be_asked_whether_it_has_a_name():
+    assert "Model5" not in SERIES and SERIES.get("Model5") is None and SERIES.get("Model1") is MODEL1
+
+
+def test_an_experiment_is_copied_and_pickled():
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(MODEL4, protocol)) == MODEL4
+    assert copy.deepcopy(MODEL4) == copy.copy(MODEL4) == MODEL4
 
 
 def test_an_experiment_does_not_change():

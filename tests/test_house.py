@@ -59,7 +59,7 @@ def test_src_imports_nothing_of_the_studies_but_for_the_command_line():
 
 
 def test_the_lesson_imports_nothing_but_itself_the_download_and_the_checks():
-    allowed = {"src", "src.download", "src.checks", *(f"src.{name}" for name in LESSON)}
+    allowed = {"src", "src.download", "src.checks", "src.contract", *(f"src.{name}" for name in LESSON)}
     for name in LESSON:
         assert IMPORTS[f"src.{name}"] <= allowed
 
@@ -95,10 +95,10 @@ def test_no_arrows_go_in_a_circle():
 
 def test_the_package_is_small():
     src, use = list((ROOT / "src").rglob("*.py")), list((ROOT / "src" / "use").rglob("*.py"))
-    assert lines(MODULES[f"src.{name}"] for name in LESSON) <= 520  # docstrings included
-    assert lines(src) - lines(use) <= 2_000 and lines(src) <= 2_500
+    assert lines(MODULES[f"src.{name}"] for name in LESSON) <= 540  # docstrings included
+    assert lines(src) - lines(use) <= 2_350 and lines(use) <= 520
     assert len(list((ROOT / "src").glob("*.py"))) <= 12
-    assert lines(FILES) <= 5_800
+    assert lines(FILES) <= 6_400
 
 
 def test_the_notebooks_up_to_model3_load_little_and_nothing_of_the_studies():
@@ -113,7 +113,7 @@ def test_the_notebooks_up_to_model3_load_little_and_nothing_of_the_studies():
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = [name for name in json.loads(answer.stdout) if name in MODULES]
     assert "src.training" in loaded and not [name for name in loaded if name.startswith("studies")]
-    assert lines(MODULES[name] for name in loaded) <= 1_800
+    assert lines(MODULES[name] for name in loaded) <= 2_150
 
 
 def test_the_body_of_the_loop_fits_on_a_screen_and_its_canonical_lines_stand_together():

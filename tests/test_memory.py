@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from src import ROOT
-from src.runs.one import peak_memory
+from src.runs.machine import peak_memory
 
 # Prints how often the system has to provide a page while 96 MB are used and freed ten times, once the heap has grown.
 PAGE_FAULTS = """
 import resource, torch
-from src.runs.one import keep_freed_memory
+from src.runs.machine import keep_freed_memory
 
 keep_freed_memory()
 for used in range(14):

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from torch import nn
 
 from src import InputError
+from src.contract import check_network
 from src.experiments import MODEL4, SERIES
 from src.model import build, count_parameters, layers
 
@@ -166,3 +168,62 @@ def test_a_bad_layer_line_is_refused_with_position_and_word(layer_line, words):
 def test_deskewing_is_built_only_for_the_recipes_of_studies():
     with pytest.raises(InputError, match="Recipe"):
         build(replace(MODEL4, layer_line="D 8 G t10"))
+
+
+class Mine(nn.Sequential):
+    """A network of a learner's own: its logits, then what is done to them."""
+
+    def __init__(self, logits=10, *end):
+        super().__init__(nn.Flatten(), nn.Linear(784, logits), *end)
+
+
+class NeedsWidth(Mine):
+    def __init__(self, width):
+        super().__init__(width)
+
+
+class Pair(Mine):
+    def forward(self, images):
+        return super().forward(images), 1
+
+
+class Nothing(Mine):
+    def forward(self, images):
+        super().forward(images)
+
+
+class Fixed(nn.Flatten):
+    def forward(self, images):
+        return super().forward(images)[:, :10]
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: Mine(9), "network Mine must take images (N, 1, 28, 28) and give (N, 10) logits; .* of shape (2, 9)."),
+        (lambda: Mine(11), "of shape (2, 11)."),
+        (lambda: nn.Conv2d(1, 10, 28), "of shape (2, 10, 1, 1); end it with nn.Flatten()."),
+        (Pair, "it gives tuple."),
+        (Nothing, "it gives NoneType; let forward() return the logits."),
+        (Fixed, "Fixed has no parameters that can be trained."),
+        (NeedsWidth, "made without arguments .*'width'.*: network=lambda: NeedsWidth(...)."),
+        (lambda: nn.Linear(784, 10), "two images end in: .*shapes cannot be multiplied"),
+        (lambda: None, "must be or give an nn.Module, not NoneType."),
+    ],
+)
+def test_a_network_of_ones_own_that_cannot_be_trained_is_one_sentence_before_anything_is_trained(make, words):
+    pattern = re.escape(words).replace(r"\.\*", ".*")
+    with pytest.raises(InputError, match=pattern) as error:
+        build(replace(MODEL4, name="mine", network=make))
+    assert "\n" not in str(error.value)
+
+
+def test_a_lazy_network_of_ones_own_has_its_shapes_once_it_is_built():
+    network = build(replace(MODEL4, name="mine", network=lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(10))))
+    assert count_parameters(network) == 7850 and network.training
+
+
+def test_a_softmax_at_the_end_gets_a_hint_and_other_ends_do_not():
+    assert "leave the softmax at its end out" in check_network(Mine(10, nn.Softmax(dim=1)))
+    for network in (Mine(10), Mine(10, nn.LogSoftmax(dim=1)), Mine(10, nn.ReLU()), build(MODEL4)):
+        assert check_network(network) is None

@@ -29,7 +29,7 @@ from src.runs.progress import progress
 from src.experiments import MODEL4
 from src.training import Epoch
 
-digits = Digits(torch.zeros(256, 1, 28, 28), torch.zeros(256))
+digits = Digits(torch.zeros(256, 1, 28, 28, dtype=torch.uint8), torch.arange(256))
 first = Epoch(1, 0.1, 0.97524, 0.2, 0.98914, 0.001, 12.06, 12.0)
 with progress("Model4, seed 0", MODEL4, digits, torch.nn.Linear(1, 1), [], quiet=False) as show:
     show(first)
@@ -71,7 +71,7 @@ def test_each_epoch_is_shown_with_the_name_of_the_notebook_and_is_no_part_of_it(
     done = execute(notebook(EPOCHS), *OURS)
     started, epoch, finished = done.stdout.splitlines()
     assert started == "Mine | started" and re.fullmatch(r"Mine \| finished in \d+ s", finished)
-    assert epoch == "Mine | epoch 1 of 15: train 97.52 %, test 98.91 %, 12.1 s"
+    assert epoch == "Mine | epoch 1 of 15: train 97.52 % while learning, test 98.91 %, 12.1 s"
     assert done.stderr == ""
     assert "epoch 1 of 15" not in (tmp_path / "executed" / "Mine.ipynb").read_text(encoding="utf-8")
 

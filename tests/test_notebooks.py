@@ -105,7 +105,7 @@ def test_a_notebook_runs_headless_and_leaves_clean_outputs(copy, executed, name)
 @pytest.mark.parametrize("name", MODELS)
 def test_an_epoch_is_one_line_while_a_notebook_is_executed(executed, name):
     started, epoch, finished = executed[name].stdout.splitlines()
-    numbers = r"train \d+\.\d\d %, test \d+\.\d\d %, \d+\.\d s"
+    numbers = r"train \d+\.\d\d % while learning, test \d+\.\d\d %, \d+\.\d s"
     assert re.fullmatch(rf"{name} \| epoch 1 of 1: {numbers}", epoch)
     assert started == f"{name} | started" and finished.startswith(f"{name} | finished in ")
 
@@ -187,9 +187,9 @@ def with_repo(address):
     return f"{title}\nREPO = {str(address)!r}\n{rest}"
 
 
-def set_up(folder, address="", before=""):
+def set_up(folder, address="", before="", after="print(Path.cwd())"):
     """Run the set-up cell in a folder, and then print where it is."""
-    command = [sys.executable, "-c", f"{before}\n{with_repo(address)}\nprint(Path.cwd())"]
+    command = [sys.executable, "-c", f"{before}\n{with_repo(address)}\n{after}"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
@@ -226,22 +226,36 @@ def without(*packages):
 REFUSING = (
     "import subprocess; subprocess.run = lambda *_, **__: subprocess.CompletedProcess([], 1, '', 'externally-managed')"
 )
-OTHER_SRC = "import sys, types; sys.modules['src'] = types.ModuleType('src')"
 
 
 @pytest.mark.parametrize(
     ("before", "words"),
     [
-        (OTHER_SRC, "another package called src is imported already; restart the kernel"),
         (without("tqdm", "pip"), "no pip in this environment to install tqdm; run: uv pip install tqdm"),
         (f"{without('tqdm')}\n{REFUSING}", "this environment refuses installs, and lacks tqdm"),
         (without("torch"), "PyTorch is not installed here"),
     ],
-    ids=["another src", "no pip", "refuses installs", "no torch"],
+    ids=["no pip", "refuses installs", "no torch"],
 )
 def test_what_the_setup_cannot_do_is_one_sentence(copy, before, words):
     done = set_up(copy, before=before)
     assert done.returncode != 0 and words in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("files", [["__init__.py", "download.py"], ["download.py"]], ids=["a package", "a folder"])
+def test_another_package_called_src_makes_room_for_ours_and_is_told_of(copy, tmp_path, files):
+    (tmp_path / "src").mkdir()
+    for file in files:
+        (tmp_path / "src" / file).write_text("mine = 7")
+    before = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import src.download as other; sys.path.pop(0)"
+    done = set_up(
+        copy / "notebooks", before=before, after="import src.download; print(src.download.__file__, other.mine)"
+    )
+    told, files = done.stdout.splitlines()
+    assert told == f"This kernel had imported another package called src; from here on, src is the one in {copy}."
+    assert files == f"{copy / 'src' / 'download.py'} 7"
+    again = set_up(copy, before=f"import sys; sys.path.insert(0, {str(copy)!r}); import src.download")
+    assert again.stdout.strip() == str(copy)  # ours stays
 
 
 @pytest.mark.parametrize("in_the_way", [False, True], ids=["a wrong address", "a foreign folder"])
@@ -335,12 +349,13 @@ def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed
     venv = copy / "venv"
     (venv / "bin").mkdir(parents=True)
     for name in ["jupyter", "python"]:  # stand-ins: make lab would install, and start a server
-        (venv / "bin" / name).write_text("#!/bin/sh\n")
+        (venv / "bin" / name).write_text('#!/bin/sh\necho "first: $PYTHONSTARTUP"\n')
         (venv / "bin" / name).chmod(0o755)
     (copy / "requirements.txt").touch()
     (venv / "installed").touch()
     make = ["make", "lab", f"VENV={venv}"]
-    assert "lab/" in subprocess.run(make, cwd=copy, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(make, cwd=copy, check=True, capture_output=True, text=True).stdout
+    assert "lab/" in output and f"first: {copy / 'notebooks' / 'startup.py'}\n" in output
     copies = {path.name: path for path in (copy / "lab").iterdir()}
     assert sorted(copies) == sorted(f"{name}.ipynb" for name in MODELS)
     copies["Model1.ipynb"].write_text("mine")
@@ -348,6 +363,49 @@ def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed
     subprocess.run(make, cwd=copy, check=True, capture_output=True)
     assert copies["Model1.ipynb"].read_text() == "mine"
     assert copies["Model2.ipynb"].read_bytes() == (copy / PLACES["Model2"]).read_bytes()
+
+
+def in_lab(notebook, *steps):
+    """The tracebacks of cells in a kernel as make lab starts it for a notebook; a step None restarts it."""
+    session = dict(PYTHONSTARTUP=str(ROOT / "notebooks" / "startup.py"), JPY_SESSION_NAME=str(notebook))
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | session
+    manager, client = start_new_kernel(cwd=notebook.parent, env=environment)
+    tracebacks = []
+
+    def look(message):
+        if message["msg_type"] == "error":
+            tracebacks.append(message["content"]["traceback"])
+
+    for cell in steps:
+        if cell is None:
+            manager.restart_kernel(now=True)
+            client.wait_for_ready(timeout=60)
+        else:
+            client.execute_interactive(cell, output_hook=look, timeout=120)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    return tracebacks
+
+
+def test_a_restarted_kernel_asks_for_the_first_cell_and_a_typo_keeps_its_traceback(copy):
+    first, imports = (cell.source for cell in code_cells(ROOT / PLACES["Model1"])[:2])
+    middle = ["run = train(experiment, seed=0)", imports, "import nonsense"]
+    shown = in_lab(copy / PLACES["Model1"], first, "trian(1)", "import nonsense", None, *middle, first, "train(1)")
+    typo, other, *restarted, unknown, after = shown
+    assert restarted == 2 * [["error: this kernel was restarted, or is new: run the first cell, then those below it."]]
+    for each, words in [
+        (typo, "'trian' is not"),
+        (other, "named 'nonsense'"),
+        (unknown, "named"),
+        (after, "'train' is"),
+    ]:
+        assert len(each) > 1 and words in each[-1]
+
+
+def test_a_kernel_of_a_notebook_without_the_set_up_cell_is_left_as_it_is(tmp_path):
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "Untitled.ipynb")
+    [traceback] = in_lab(tmp_path / "Untitled.ipynb", "train(1)")
+    assert len(traceback) > 1
 
 
 # What a learner sees of their own mistakes and interruptions, in a real kernel.
@@ -435,7 +493,7 @@ def test_a_network_of_ones_own_is_interrupted_with_one_sentence_and_resumed_in_a
     rows = resumed.texts[-1].splitlines()[2:]
     assert [int(row.split()[0]) for row in rows] == list(range(1, 13))
     answer = kernel("print(Mine.batches, run.record.parameters)").texts[-1].split()
-    assert answer == [f"{4 * (12 - finished)}", "170"]
+    assert answer == [f"{8 + 4 * (12 - finished)}", "170"]  # eight for the fingerprint
 
 
 # From here on all test images, which the committed records of Model4 are of.
@@ -460,10 +518,10 @@ def test_a_change_is_compared_with_a_model_in_one_cell(kernel, tmp_path, change)
     cell = kernel(
         f'experiment = replace(MODEL4, name="mine", epochs=1, {change})\ncompare(experiment, "Model4", seeds=range(3))'
     )
-    assert not cell.tracebacks and cell.pictures == 1 and (tmp_path / "mine-against-Model4.png").exists()
+    assert not cell.tracebacks and cell.pictures == 1 and (tmp_path / "mine-against-Model4-1-epoch.png").exists()
     output = " ".join("".join(cell.texts).split())
-    assert re.search(r"Model4 7,870 15 10 99.76 ± 0.01 .* mine [\d,]+ 1 3 ", output)
-    assert re.search(r"Against Model4, on the 3 seeds .*: the change hurts. The number of epochs differs too", output)
+    assert re.search(r"Model4-1-epoch 7,870 1 10 99.03 ± 0.03 .* mine [\d,]+ 1 3 ", output)
+    assert re.search(r"Against Model4-1-epoch, on the 3 seeds .*: the change hurts.", output)
 
 
 def test_a_changed_experiment_under_an_unchanged_name_is_one_sentence_in_a_notebook(kernel):

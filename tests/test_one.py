@@ -9,10 +9,10 @@ from torch import nn
 from src import InputError, data
 from src.augment import Augmentation
 from src.experiments import MODEL4, Constant
-from src.runs import one, progress
+from src.runs import machine, one, progress
 from src.runs.checkpoints import path_of
 from src.runs.one import Interrupted, run_one, train
-from src.training import predict
+from src.training import Epoch, predict
 
 SHORT = replace(MODEL4, name="Short", layer_line="6 P 8 P G t10", epochs=3, batch_size=64)
 
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_history_bit_for_bit(few_digits, runs):
 @pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor cannot flush subnormal numbers")
 def test_subnormal_numbers_are_zero_during_a_run_and_only_then():
     tiny = torch.tensor(1e-30)
-    with one.reproducible():
+    with machine.reproducible():
         assert (tiny * 1e-10).item() == 0
     assert (tiny * 1e-10).item() > 0
 
@@ -63,7 +63,7 @@ def test_a_run_on_another_split_sees_neither_the_test_set_nor_the_images_held_ou
     load = data.load
     monkeypatch.setattr(data, "load", lambda split: loaded.append(split) or load(split)[:128])
     assert train(replace(SHORT, epochs=1), split=split).split == split
-    assert loaded == [trained_on, split]
+    assert loaded == ["train", trained_on, split]  # the first for the fingerprint, which trains another network
 
 
 def test_a_run_that_is_interrupted_and_resumed_twice_is_the_uninterrupted_one_bit_for_bit(few_digits, interrupt):
@@ -96,11 +96,21 @@ def test_a_resumed_run_prints_the_epochs_behind_it_and_trains_only_the_others(
     assert capsys.readouterr().out.splitlines() == expected
 
 
+def test_the_table_of_a_run_says_what_is_measured_while_learning_and_fits_in_100_columns():
+    row = progress.row(Epoch(15, 0.0123, 0.9876, 0.0234, 0.9912, 0.003, seconds=123.4, cpu_seconds=1))
+    assert len(row) == len(progress.HEADER) < 100
+    numbers = {"train loss while learning": "0.0123", "train % while learning": "98.76", "test %": "99.12"}
+    for name, number in numbers.items():
+        end = progress.HEADER.index(name) + len(name)  # numbers stand on the right
+        assert row[:end].endswith(f" {number}")
+
+
 def test_a_run_whose_checkpoint_has_all_epochs_is_not_trained_again(few_digits, runs, monkeypatch):
     first = train(SHORT, checkpoint=runs / "whole")
-    monkeypatch.setattr(torch.optim.AdamW, "step", None)
+    fit, epochs = one.fit, []
+    monkeypatch.setattr(one, "fit", lambda *given: (epochs.append(epoch) or epoch for epoch in fit(*given)))
     second = train(SHORT, checkpoint=runs / "whole")
-    assert second.history == first.history and torch.equal(second.logits, first.logits)
+    assert not epochs and second.history == first.history and torch.equal(second.logits, first.logits)
 
 
 def test_a_quiet_run_prints_nothing(few_digits, capsys):

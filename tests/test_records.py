@@ -47,8 +47,11 @@ def test_records_of_a_name_are_read_in_the_order_of_their_seeds(few_digits, tmp_
     assert records.load_of("Other", tmp_path) == []
 
 
-class Mine(nn.Flatten):
+class Mine(nn.Sequential):
     """A network of a learner's own."""
+
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
 
 
 OTHER_VALUES = dict(
@@ -94,11 +97,29 @@ def test_the_hash_of_a_record_follows_what_came_out_but_not_its_seconds(record):
     assert len({record.hash, *others}) == 4
 
 
-def test_a_stale_record_is_replaced_by_a_new_run(record, path, tmp_path):
+def test_a_record_of_another_definition_is_named_and_not_used_and_a_new_one_sets_it_aside(
+    record, path, tmp_path, capsys
+):
     changed = replace(SHORT, schedule=Constant(0.002))
-    assert records.recorded(SHORT, 0, tmp_path) == record and records.recorded(changed, 0, tmp_path) is None
+    assert records.recorded(SHORT, None, tmp_path) == {0: record} == records.recorded(SHORT, range(3), tmp_path)
+    assert not capsys.readouterr().out
+    assert records.recorded(changed, [0], tmp_path) == {}
+    assert (
+        f"Short (seeds 0) in {tmp_path / 'test'} are of another definition; they are not used."
+        in capsys.readouterr().out
+    )
     assert run_one(changed, 0, tmp_path, quiet=True).definition_hash == records.definition_hash(changed)
-    assert records.recorded(changed, 0, tmp_path) == records.load(path)
+    assert records.recorded(changed, [0], tmp_path) == {0: records.load(path)}
+    aside = path.with_name(f"seed-0.json.{record.hash}")
+    assert f"it is kept as {aside.name}" in capsys.readouterr().out and aside.read_text() == records._text(record)
+
+
+def test_a_record_is_saved_over_itself_and_a_damaged_one_is_set_aside(record, path, tmp_path, capsys):
+    records.save(replace(record, wall_seconds=7.0), tmp_path)
+    assert [each.name for each in path.parent.iterdir()] == ["seed-0.json"] and records.load(path).wall_seconds == 7
+    path.write_text("{")
+    records.save(record, tmp_path)
+    assert records.load(path) == record and len(list(path.parent.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import nn
 from src import InputError, data, training
 from src.experiments import MODEL1, MODEL4, AdamW, Constant, OneCycle
 from src.model import build
-from src.training import Batch, evaluate, fit, make_optimizer, plan_epoch, predict
+from src.training import Batch, check_training, evaluate, fit, make_optimizer, plan_epoch, predict
 
 SHORT = replace(MODEL4, epochs=3, batch_size=64)
 
@@ -82,9 +82,12 @@ def steps(few_digits):
         torch.manual_seed(0)
         network, seen, rates = build(experiment), [], []
         optimizer = make_optimizer(experiment, network)
-        network.register_forward_pre_hook(
-            lambda _, images: seen.append([index_of[i.numpy().tobytes()] for i in images[0]])
-        )
+
+        def note(_, images):
+            if network.training:
+                seen.append([index_of[image.numpy().tobytes()] for image in images[0]])
+
+        network.register_forward_pre_hook(note)
         optimizer.register_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
         torch.manual_seed(1)
         list(fit(network, experiment, data.load("train"), optimizer=optimizer, **options))
@@ -118,6 +121,48 @@ def test_the_share_of_the_training_that_an_epoch_spans_can_be_given():
     batches = plan_epoch(SHORT, 1, torch.arange(128), span=(2, 3, 4))
     rates = [SHORT.schedule.learning_rate(done, 1) for done in (2.25 / 4, 2.75 / 4)]
     assert [batch.learning_rate for batch in batches] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("images, sizes", [(128, [64, 64]), (129, [64, 65]), (130, [64, 64, 2]), (65, [65]), (1, [1])])
+def test_a_last_batch_of_one_image_joins_the_batch_before_it(images, sizes):
+    batches = list(plan_epoch(SHORT, 0, torch.arange(images)))
+    assert [len(batch.indices) for batch in batches] == sizes
+    assert sorted(torch.cat([batch.indices for batch in batches]).tolist()) == list(range(images))
+
+
+# Its last normalization is of one value for each channel of an image.
+NORMALIZED_TO_THE_END = replace(SHORT, name="End", epochs=1, layer_line="4 P G t8 t10", channel_dropout=0.1)
+
+
+def test_a_network_that_cannot_learn_from_one_image_is_trained_with_one_left_over(few_digits):
+    assert fitted(replace(NORMALIZED_TO_THE_END, batch_size=599))[1][0].train_loss > 0
+
+
+def test_batches_of_one_are_refused_before_training_where_the_network_cannot_learn_from_them(few_digits):
+    network = build(NORMALIZED_TO_THE_END)
+    with pytest.raises(InputError, match="^End: its batch normalization cannot learn from one image; .*batch_size=2"):
+        next(fit(network, replace(NORMALIZED_TO_THE_END, batch_size=1), data.load("train")))
+    with pytest.raises(InputError, match="cannot learn from one image"):
+        next(fit(network, NORMALIZED_TO_THE_END, data.load("train")[:1]))
+    next(fit(network, replace(NORMALIZED_TO_THE_END, batch_size=2), data.load("train")[:4]))
+
+
+def test_other_networks_learn_from_single_images_and_draw_as_without_a_check():
+    experiment = replace(SHORT, batch_size=1, channel_dropout=0.1)
+    network, digits, state = build(experiment), data.load("test")[:3], torch.get_rng_state()
+    before = [tensor.clone() for tensor in network.state_dict().values()]
+    check_training(network, experiment, digits, None)
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(map(torch.equal, before, network.state_dict().values()))
+    assert math.isfinite(next(fit(network, experiment, digits)).train_loss)
+
+
+@pytest.mark.parametrize("where", [0, 1], ids=["training digits", "test digits"])
+def test_labels_that_are_no_digits_are_refused_before_training(where):
+    both = [data.load("test")[:100], data.load("test")[:100]]
+    both[where] = replace(both[where], labels=both[where].labels + 1)
+    with pytest.raises(InputError, match="labels must be from 0 to 9, not from 1 to 10"):
+        next(fit(build(SHORT), SHORT, *both))
 
 
 def test_batches_and_loss_can_be_given(steps):
@@ -178,3 +223,74 @@ def test_the_optimizer_takes_the_steps_that_its_formula_says():
         adapted = (mean / (1 - 0.9**i)) / ((square / (1 - 0.999**i)).sqrt() + 1e-8)
         weight = weight - 0.01 * (0.1 * weight + adapted)
     assert torch.allclose(network.weight, weight, atol=1e-6)
+
+
+# Which images predict() takes
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return build(SHORT).eval()
+
+
+def test_uint8_images_give_the_logits_of_the_network_bit_for_bit(network):
+    images = data.load("test").images[:500]
+    with torch.no_grad():
+        logits = torch.cat([network(data.normalize(images[:250])), network(data.normalize(images[250:]))])
+    assert torch.equal(predict(network, images), logits)
+    assert predict(network, images[:0]).shape == (0, 10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda images: images / 255,
+        lambda images: images.double() / 255,
+        lambda images: images.float(),
+        lambda images: images.long(),
+        lambda images: images[:, 0],
+        lambda images: (images / 255).requires_grad_(),
+        lambda images: images[:, 0].numpy() / 255,
+        lambda images: images[0, 0],
+        lambda images: images[0] / 255,
+    ],
+    ids="fractions;doubles;floats to 255;integers;(N, 28, 28);requires grad;NumPy;(28, 28);(1, 28, 28)".split(";"),
+)
+def test_the_same_images_in_another_dtype_range_or_layout_give_the_same_logits(network, change):
+    images = data.load("test").images[:250]
+    logits = predict(network, change(images))
+    assert not logits.requires_grad
+    assert torch.allclose(logits, predict(network, images)[: len(logits)], rtol=0, atol=1e-4)
+
+
+def test_masks_are_black_and_white(network):
+    ink = data.load("test").images[:250] > 127
+    logits = predict(network, 255 * ink.to(torch.uint8))
+    for mask in [ink, ink.to(torch.uint8), ink.long(), ink.float()]:
+        assert torch.equal(predict(network, mask), logits)
+
+
+def test_images_come_to_the_device_of_the_network():
+    assert predict(build(SHORT).to("meta"), data.load("test").images[:3]).is_meta
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (data.normalize, "from -0.42421 to 2.8215: they look normalized, and predict() normalizes by itself."),
+        (lambda images: images / 255 * 16, "from 0 to 16: divide them by 16 if that is full brightness."),
+        (lambda images: images.int() * 257, "from 0 to 65535: divide them by 65535 if that is full brightness."),
+        (lambda images: images / 0, "from nan to nan: replace what is no finite number."),
+        (lambda images: images[:, :, :20], "(N, 1, 28, 28), not torch.uint8 of shape (250, 1, 20, 28)."),
+        (lambda images: images.flatten(1), "(N, 1, 28, 28), not torch.uint8 of shape (250, 784)."),
+        (lambda images: images.expand(-1, 3, -1, -1), "not torch.uint8 of shape (250, 3, 28, 28)."),
+        (lambda images: "digit.png", "(N, 1, 28, 28), not str."),
+    ],
+    ids="normalized;to 16;to 65535;not finite;cut off;flat;colours;a path".split(";"),
+)
+def test_what_are_no_pixels_is_refused_in_one_sentence_with_what_is_accepted(network, change, words):
+    with pytest.raises(InputError) as error:
+        predict(network, change(data.load("test").images[:250]))
+    assert str(error.value).endswith(words) and "\n" not in str(error.value)
+    assert "from 0 to 1, or from 0 to 255" in str(error.value) or "(28, 28), (N, 28, 28)" in str(error.value)

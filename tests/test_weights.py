@@ -31,7 +31,7 @@ def path(run, tmp_path):
 
 @pytest.mark.parametrize("name", SERIES)
 def test_kept_weights_give_exactly_the_recorded_predictions(name):
-    record = records.recorded(SERIES[name], 0, records.RESULTS)
+    record = records.load(records.path_of(records.RESULTS, name, 0))
     answers = predict(load(name), data.load("test").images).argmax(dim=1)
     assert "".join(map(str, answers.tolist())) == record.predictions
     assert weights.record_hash(name) == record.hash
@@ -48,12 +48,17 @@ def test_the_same_run_gives_the_same_bytes(run, path, tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
-def test_a_network_of_ones_own_is_refused_in_one_sentence(few_digits, tmp_path):
-    own = replace(SHORT, name="Own", network=lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
-    run = train(own, checkpoint=tmp_path / "checkpoint", quiet=True)
-    with pytest.raises(InputError, match="torch.save"):
-        save(run, tmp_path / "own.safetensors")
-    assert not (tmp_path / "own.safetensors").exists()
+def test_a_network_of_ones_own_is_loaded_with_its_class_and_with_no_other(few_digits, tmp_path):
+    def mine():
+        return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+    run = train(replace(SHORT, name="Own", network=mine), checkpoint=tmp_path / "checkpoint", quiet=True)
+    save(run, path := tmp_path / "own.safetensors")
+    assert torch.equal(predict(load(path, network=mine), data.load("test").images), run.logits)
+    with pytest.raises(InputError, match="own; load it with its class: network=Mine"):
+        load(path)
+    with pytest.raises(InputError, match="of another network than this"):
+        load(path, network=lambda: nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10)))
 
 
 def test_weights_of_a_study_say_in_one_sentence_that_a_recipe_loads_them():

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from src.runs import files
+from src.runs.fingerprint import edited, same_code
 from src.training import Epoch
 
-State = dict[str, Any]  # network and optimizer: their state_dict(); history: Epochs; memory: of an experiment's fit()
+# network and optimizer: their state_dict(); history: Epochs; memory: of an experiment's fit(); made_by: a fingerprint
+State = dict[str, Any]
 
 
 def path_of(folder: Path, name: str, seed: int, split: str) -> Path:
@@ -27,8 +29,10 @@ def save(path: Path, identity: str, state: State, device: torch.device) -> None:
     files.write(path, hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
 
 
-def load(path: Path, identity: str, device: torch.device) -> State | None:
-    """Return the state of this run and set the random generators; a damaged file is named and counts as none."""
+def load(path: Path, identity: str, made_by: tuple[float, ...], device: torch.device) -> State | None:
+    """Return the state of this run and set the random generators; a file that is damaged or stale counts as none.
+
+    made_by: the fingerprint of today's code. Of a file that does not count one sentence says so."""
     if not path.exists():
         return None
     content = path.read_bytes()
@@ -36,7 +40,9 @@ def load(path: Path, identity: str, device: torch.device) -> State | None:
         return print(f"The checkpoint {path} is damaged; the run starts over.", flush=True)
     state = torch.load(io.BytesIO(content[32:]), map_location="cpu", weights_only=True)
     if state["identity"] != identity:
-        return None
+        return print(f"The unfinished run {path} is of another definition; the run starts over.", flush=True)
+    if not same_code(state["made_by"], made_by):
+        return print(f"The unfinished run {path} was made by other code{edited()}; the run starts over.", flush=True)
     for generator, random in zip(_generators(device), state["random"], strict=True):
         generator.set_rng_state(random)
     return {**state, "history": [Epoch(*numbers) for numbers in state["history"]]}

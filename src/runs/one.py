@@ -1,11 +1,7 @@
 """One run: an experiment and a seed in, a Run out; shown while it trains, resumed after an interruption."""
 
-import contextlib
-import ctypes
 import functools
 import platform
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +11,14 @@ from torch import nn
 
 from src import InputError, data
 from src.checks import check_number
+from src.contract import check_network
 from src.experiments import Experiment
-from src.model import build, count_parameters
+from src.model import count_parameters
 from src.runs import checkpoints, files
+from src.runs.fingerprint import fingerprint
+from src.runs.machine import choose_device, make_network, peak_memory, reproducible
 from src.runs.names import check_name
-from src.runs.progress import progress, title
+from src.runs.progress import at_chance, progress, title
 from src.runs.records import DATA_HASH, RUNS, Record, definition, hash_of, recorded, save
 from src.training import Epoch, evaluate, fit, make_optimizer, predict
 
@@ -37,6 +36,7 @@ class Run:
     train_accuracy: float  # fraction of its training images that the final network gets right, as they are
     logits: torch.Tensor  # (N, 10) float32 on the CPU, of the network on the split
     network: nn.Module  # as the last epoch left it, or as the best one did if that is kept
+    fingerprint: tuple[float, ...]  # of the code that trained it, see fingerprint.py
 
     @property
     def record(self) -> Record:
@@ -82,19 +82,21 @@ def train(
     than one if no other run wants the cores. quiet: print nothing, not even a progress bar.
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
     and the caller removes it. By default it lies in runs/ and is removed at the end.
-    Raises InputError for a bad seed, split or device, for a changed experiment under the name of one of the series
-    and for a training that diverges; Interrupted for Ctrl-C."""
+    Raises InputError for a bad seed, split or device, for a changed experiment under the name of one of the series,
+    for a network of one's own that cannot be trained and for a training that diverges; Interrupted for Ctrl-C."""
     check_name(experiment)
-    device = check_run(seed, split, device, threads)
+    device, made_by = check_run(seed, split, device, threads), fingerprint(experiment)
     path = checkpoint or checkpoints.path_of(RUNS, experiment.name, seed, split)
     with reproducible(threads):
         torch.manual_seed(seed)
         network = make_network(experiment, device, threads)
+        if (hint := check_network(network, device)) and not quiet:
+            print(hint)
         optimizer = make_optimizer(experiment, network)
         train_digits, test_digits = (data.load(part).to(device) for part in (data.TRAINED_ON[split], split))
         identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))
         history, memory = [], {}  # memory: what an experiment's own fit() keeps from one epoch for the next ones
-        if state := checkpoints.load(path, identity, device):
+        if state := checkpoints.load(path, identity, made_by, device):
             network.load_state_dict(state["network"])
             optimizer.load_state_dict(state["optimizer"])
             history, memory = state["history"], state["memory"]
@@ -105,7 +107,8 @@ def train(
                 for epoch in loop(network, experiment, train_digits, test_digits, optimizer, len(history)):
                     history.append(epoch)
                     state = dict(network=network.state_dict(), optimizer=optimizer.state_dict())
-                    checkpoints.save(path, identity, state | dict(history=history, memory=memory), device)
+                    state |= dict(history=history, memory=memory, made_by=made_by)
+                    checkpoints.save(path, identity, state, device)
                     show(epoch)
         except KeyboardInterrupt:
             finished = f"{len(history)} of {experiment.epochs} epochs are finished"
@@ -115,8 +118,10 @@ def train(
         learned = train_digits[: round(len(train_digits) * (1 - experiment.held_out))]
         _, train_accuracy = evaluate(predict(network, learned.images), learned.labels)
         logits, history = predict(network, test_digits.images).cpu(), tuple(history)
+        if (hint := at_chance(history[-1].test_accuracy, test_digits.labels)) and not quiet:
+            print(hint)
         used = threads * experiment.ghost_batches  # each ghost batch has threads of its own
-        return Run(experiment, seed, split, device.type, used, history, train_accuracy, logits, network)
+        return Run(experiment, seed, split, device.type, used, history, train_accuracy, logits, network, made_by)
 
 
 def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test", **how: Any) -> Record:
@@ -125,8 +130,8 @@ def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test"
     Of two processes that want the same run at once, the second waits for the first and takes its record."""
     checkpoint = checkpoints.path_of(folder, experiment.name, seed, split)
     with files.lock(checkpoint.with_suffix("")):
-        if record := recorded(experiment, seed, folder, split):
-            return record
+        if found := recorded(experiment, [seed], folder, split, quiet=True):
+            return found[seed]
         record = train(experiment, seed, split, checkpoint=checkpoint, **how).record
         save(record, folder)
         checkpoint.unlink()
@@ -140,57 +145,3 @@ def check_run(seed: int, split: str, device: str, threads: int = 1) -> torch.dev
     if split not in data.TRAINED_ON:
         raise InputError(f"cannot evaluate on '{split}'; choose one of {', '.join(data.TRAINED_ON)}.")
     return choose_device(device)
-
-
-@contextlib.contextmanager
-def reproducible(threads: int = 1) -> Iterator[None]:
-    """Compute so that the same seed and the same number of threads give the same bits, on the CPU and on CUDA.
-
-    Weights of a dead channel decay to subnormal numbers, with which a CPU is slow: an epoch of D3 took up to six times
-    as long. They are zero here, which has changed no bit of its results."""
-    before, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
-    torch.set_num_threads(threads)
-    torch.backends.cudnn.deterministic = True
-    torch.set_flush_denormal(True)
-    keep_freed_memory()
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(before)
-        torch.backends.cudnn.deterministic = deterministic
-
-
-def make_network(experiment: Experiment, device: torch.device, threads: int = 1) -> nn.Module:
-    """Make the network of a run on a device, in the memory layout that suits its threads."""
-    # In channels_last, MPS has had wrong gradients, a GPU is slower with small networks, several threads no faster.
-    layout = torch.channels_last if device.type == "cpu" and threads == 1 else torch.contiguous_format
-    return build(experiment).to(device, memory_format=layout)
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the torch.device called "auto", "cuda", "mps" or "cpu". Raises InputError if this machine lacks it."""
-    usable = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
-    if name not in ["auto", *usable]:
-        raise InputError(f"no device '{name}' on this machine; use auto or one of: {', '.join(usable)}.")
-    return torch.device(usable[0] if name == "auto" else name)
-
-
-def peak_memory() -> int:
-    """Return the largest resident size of this process so far, in bytes; 0 on Windows, which does not tell."""
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next batch; does nothing where that is not glibc.
-
-    By default glibc returns it and asks for it again page by page, which took Model4 7 % of its CPU time."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(libc, "mallopt"):  # musl has none
-        for option, size in [(-3, 32 * 2**20), (-1, 256 * 2**20)]:  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h
-            libc.mallopt(option, size)

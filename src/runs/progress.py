@@ -5,14 +5,14 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from src.data import Digits
 from src.experiments import Experiment
 from src.training import Epoch
 
-HEADER = "epoch  train loss  train %  test loss  test %  learning rate  seconds"
+HEADER = "epoch  train loss while learning  train % while learning  test loss  test %  learning rate  seconds"
 # In a process that trains for another one: tells it a run's title, how many epochs are finished, whether resumed.
 report: Callable[[str, int, bool], None] | None = None
 
@@ -20,7 +20,7 @@ report: Callable[[str, int, bool], None] | None = None
 def row(epoch: Epoch) -> str:
     """Return an Epoch as a line below HEADER; accuracies in percent."""
     return (
-        f"{epoch.epoch:5}  {epoch.train_loss:10.4f}  {100 * epoch.train_accuracy:7.2f}  "
+        f"{epoch.epoch:5}  {epoch.train_loss:25.4f}  {100 * epoch.train_accuracy:22.2f}  "
         f"{epoch.test_loss:9.4f}  {100 * epoch.test_accuracy:6.2f}  {epoch.learning_rate:13.5f}  {epoch.seconds:7.1f}"
     )
 
@@ -60,7 +60,7 @@ def progress(
 
     def show_epoch(epoch):
         bar.n = epoch.epoch * batches  # an epoch may have shown fewer
-        accuracies = f"train {100 * epoch.train_accuracy:.2f} %, test {100 * epoch.test_accuracy:.2f} %"
+        accuracies = f"train {100 * epoch.train_accuracy:.2f} % while learning, test {100 * epoch.test_accuracy:.2f} %"
         show(row(epoch), f"epoch {epoch.epoch} of {experiment.epochs}: {accuracies}, {epoch.seconds:.1f} s")
         if report:
             report(title, epoch.epoch, False)
@@ -71,6 +71,16 @@ def progress(
         if report:
             report(title, len(history), True)
         yield show_epoch
+
+
+def at_chance(test_accuracy: float, labels: Tensor) -> str | None:
+    """Say so if an accuracy, a fraction, is no better than one and the same answer for all labels (N,), 0 to 9."""
+    share, answer = (labels.bincount() / len(labels)).max(dim=0)
+    if test_accuracy > share + 1e-6:  # beyond rounding
+        return None
+    right = f"{100 * test_accuracy:.2f} % of its answers are right, {100 * share:.2f} % if it answered {answer} always"
+    remedy = "try a smaller learning rate, a longer warm-up or batch normalization"
+    return f"The network has learned nothing: {right}; {remedy}."
 
 
 class _CellOutput:

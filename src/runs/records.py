@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -16,6 +17,7 @@ from src.download import SHA256
 from src.experiments import Experiment
 from src.model import build
 from src.runs import files
+from src.runs.fingerprint import edited, fingerprint, same_code
 from src.training import Epoch
 
 RESULTS = ROOT / "results"  # the committed evidence
@@ -43,6 +45,7 @@ class Record:
     history: tuple  # of Epochs
     predictions: str  # one digit per image of the split, by the network that the run ends with
     train_accuracy: float | None = None  # of that network on its training images, as they are; older records lack it
+    fingerprint: tuple | None = None  # of the code that trained it, see fingerprint.py
 
     @property
     def final(self) -> Epoch:
@@ -100,8 +103,21 @@ def path_of(folder: Path, name: str, seed: int, split: str = "test") -> Path:
 
 
 def save(record: Record, folder: Path) -> None:
-    """Write a record below folder. Raises InputError if that cannot be done."""
-    files.write(path_of(folder, record.experiment, record.seed, record.split), _text(record).encode())
+    """Write a record below folder; another one in its place is set aside, as seed-0.json.HASH say, and named.
+
+    Raises InputError if that cannot be done."""
+    path = path_of(folder, record.experiment, record.seed, record.split)
+    if path.exists() and (other := _hash_in(path)) != record.hash:
+        path.replace(aside := path.with_name(f"{path.name}.{other}"))
+        print(f"Another record was at {path}; it is kept as {aside.name}.", flush=True)
+    files.write(path, _text(record).encode())
+
+
+def _hash_in(path):  # of the record in a file, or of the bytes of a damaged one
+    try:
+        return load(path).hash
+    except InputError:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _text(record):  # JSON that diffs well: a line per field, per epoch and per hundred predictions
@@ -118,6 +134,7 @@ def load(path: Path) -> Record:
         fields = json.loads(path.read_text())
         fields["history"] = tuple(Epoch(*epoch) for epoch in fields["history"])
         fields["predictions"] = "".join(fields["predictions"])
+        fields["fingerprint"] = tuple(fields["fingerprint"])
         record = Record(**fields)
         complaint = _complaint(record, path)
     except (OSError, TypeError, ValueError, IndexError, KeyError) as error:
@@ -149,14 +166,30 @@ def _labels(split):  # as a string of digits
     return "".join(map(str, data.load(split).labels.tolist()))
 
 
-def recorded(experiment: Experiment, seed: int, folder: Path, split: str = "test") -> Record | None:
-    """Return the Record of a run if the folder has it and it is not stale."""
-    path = path_of(folder, experiment.name, seed, split)
-    record = load(path) if path.exists() else None
-    return record if record and record.definition_hash == definition_hash(experiment) else None
+def recorded(
+    experiment: Experiment, seeds: Iterable[int] | None, folder: Path, split: str = "test", quiet: bool = False
+) -> dict[int, Record]:
+    """Return the Records that a folder has of an experiment, by seed, without stale ones; unless quiet, say which.
+
+    seeds: None for all. Stale is what is of another definition, or of code that trains otherwise (fingerprint.py)."""
+    there = {record.seed: record for record in load_of(experiment.name, folder, split)}
+    found = {seed: there[seed] for seed in (there if seeds is None else seeds) if seed in there}
+    if not found:
+        return {}
+    expected, made_by = definition_hash(experiment), fingerprint(experiment)
+    defined = {seed: record for seed, record in found.items() if record.definition_hash == expected}
+    fresh = {seed: record for seed, record in defined.items() if same_code(record.fingerprint, made_by)}
+    for stale, why in [
+        (found.keys() - defined, "are of another definition"),
+        (defined.keys() - fresh, f"were made by other code than today's{edited()}"),
+    ]:
+        if stale and not quiet:
+            of = f"{experiment.name} (seeds {', '.join(map(str, sorted(stale)))})"
+            print(f"Records of {of} in {folder / split} {why}; they are not used.", flush=True)
+    return fresh
 
 
-def load_of(name: str, folder: Path) -> list[Record]:
-    """Read the records on the test set that a folder has of an experiment's name, in the order of seeds."""
-    records = [load(path) for path in (folder / "test" / name).glob("seed-*.json")]
+def load_of(name: str, folder: Path, split: str = "test") -> list[Record]:
+    """Read the records on a split that a folder has of an experiment's name, in the order of seeds."""
+    records = [load(path) for path in (folder / split / name).glob("seed-*.json")]
     return sorted(records, key=lambda record: record.seed)

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 
 from matplotlib.figure import Figure
 
@@ -9,70 +10,72 @@ from src import InputError
 from src.experiments import SERIES, Experiment
 from src.runs.names import check_name, with_epochs
 from src.runs.one import check_run, run_one
-from src.runs.records import RESULTS, RUNS, definition_hash, load_of, path_of, recorded
+from src.runs.records import RESULTS, RUNS, definition, recorded
 from src.show import figures
 from src.show.tables import seed_range, summary, text
 
 
-def compare(experiment: Experiment, against: str, seeds: Iterable[int] = range(3)) -> Figure | None:
-    """Train what is missing of an experiment; print a table and a verdict, draw how it does beside a recorded one.
+def compare(experiment: Experiment, against: str | Experiment, seeds: Iterable[int] = range(3)) -> Figure | None:
+    """Train what is missing of an experiment and of another; print a table and a verdict, draw the two together.
 
-    against: the name of an experiment with records in results/ or, failing these, in runs/.
-    seeds: of the experiment. Its runs are kept in runs/, resumed after an interruption and never trained twice.
-    The figure is kept in images/. Of an experiment that changes nothing, or only its number of epochs by EPOCHS, one
-    sentence says so. Raises InputError, before anything is trained, for names and seeds that cannot be compared."""
+    against: the name of one of the series, or any experiment; it is taken with as many epochs as the first one has.
+    seeds: of the experiment. What results/ does not have is kept in runs/, resumed after an interruption and never
+    trained twice. The figure is kept in images/. Of an experiment that changes nothing, or only its number of epochs,
+    one sentence says so. Raises InputError, before anything is trained, for what cannot be compared."""
     check_name(experiment)
-    before = _recorded(against)
-    if _is_unchanged(experiment, before[0]):
-        remedy = "Replace the line that sets the experiment and run all cells: this cell then says whether your change"
-        return _print(f"This is {against} without a change, so there is nothing to compare. {remedy} was better.")
-    if experiment.name == against:
-        raise InputError(f"the records of {against} are of another experiment; give this one a name of its own.")
+    base, seeds = _experiment(against), _checked(seeds)
+    if remedy := _nothing_to_compare(experiment, base):
+        return _print(remedy)
+    base = with_epochs(base, experiment.epochs)
+    if experiment.name == base.name:
+        raise InputError(f"both experiments are called {base.name} but differ; give one a name of its own.")
     from src.show.verdict import verdict  # a notebook that changes nothing needs none
 
-    after = [_run(experiment, seed) for seed in _comparable(seeds, before)]
+    before = recorded(base, None, RESULTS)
+    if before and not before.keys() & set(seeds):
+        known = f"{base.name} is recorded with the seeds {seed_range(list(before.values()))}"
+        raise InputError(f"{known}; choose some of them, such as range(3): only seeds that both have are compared.")
+    before = list((before or recorded(base, None, RUNS, quiet=True) | _runs(base, seeds)).values())
+    after = list(_runs(experiment, seeds).values())
 
-    records_by_name, name = {against: before, experiment.name: after}, f"{experiment.name}-against-{against}.png"
+    records_by_name, name = {base.name: before, experiment.name: after}, f"{experiment.name}-against-{base.name}.png"
     print(f"\n{text(summary(records_by_name))}\n")
     _print(verdict(before, after))
     print(f"\nThe picture is kept as images/{name}.")
-    return figures.save(figures.series(records_by_name, f"Is {experiment.name} better than {against}?"), name)
+    return figures.save(figures.series(records_by_name, f"Is {experiment.name} better than {base.name}?"), name)
 
 
-def _recorded(name):  # the records of an experiment's name, which are of one definition
-    found = isinstance(name, str) and (load_of(name, RESULTS) or load_of(name, RUNS))
-    if not found:
-        raise InputError(f"compare with the name of an experiment that has records, 'Model4' say, not {name!r:.40}.")
-    known = {definition_hash(SERIES[name])} if name in SERIES else set()
-    if len(known | {record.definition_hash for record in found}) > 1:
-        raise InputError(f"the records of {name} are of more than one definition; remove them and train it again.")
-    return found
+def _experiment(against):  # the one that a name says
+    if isinstance(against, Experiment):
+        check_name(against)
+    elif against not in SERIES:
+        remedy = f"choose one of {', '.join(SERIES)}, or give the experiment itself in the place of its name"
+        raise InputError(f"cannot compare with {against!r:.40}; {remedy}.")
+    return against if isinstance(against, Experiment) else SERIES[against]
 
 
-def _is_unchanged(experiment, record):  # whether it is the one of the record, or was only shortened by EPOCHS
-    known = SERIES.get(record.experiment)
-    shortened = known is not None and experiment == with_epochs(known, experiment.epochs)
-    return shortened or definition_hash(experiment) == record.definition_hash
-
-
-def _comparable(seeds, before):  # the seeds as a list, one of which is recorded before
-    if not isinstance(seeds, Iterable):
+def _checked(seeds):  # as a sorted list
+    if not isinstance(seeds, Iterable) or not (seeds := list(seeds)):
         raise InputError(f"seeds must be several whole numbers, for example range(3), not {seeds!r}.")
-    seeds = list(seeds)
     for seed in seeds:
         check_run(seed, "test", "auto")
-    if not {record.seed for record in before}.intersection(seeds):
-        known = f"{before[0].experiment} is recorded with the seeds {seed_range(before)}"
-        raise InputError(f"{known}; choose some of them, such as range(3): only seeds that both have are compared.")
     return sorted(set(seeds))
 
 
-def _run(experiment, seed):  # the Record from results/ or runs/; trained if neither has it
-    if record := recorded(experiment, seed, RESULTS) or recorded(experiment, seed, RUNS):
-        return record
-    if path_of(RUNS, experiment.name, seed).exists():
-        print(f"Seed {seed} of {experiment.name} was recorded before something changed; it is trained again.")
-    return run_one(experiment, seed, RUNS)
+def _nothing_to_compare(experiment, base):  # the sentence for an experiment that differs in nothing, or in its epochs
+    if definition(replace(experiment, epochs=base.epochs)) != definition(base):
+        return None
+    if experiment in (base, with_epochs(base, experiment.epochs)) or experiment.epochs == base.epochs:
+        remedy = "Replace the line that sets the experiment and run all cells: this cell then says whether your change"
+        return f"This is {base.name} without a change, so there is nothing to compare. {remedy} was better."
+    epochs = f"its {experiment.epochs} epochs in the place of {base.epochs}"
+    return f"{experiment.name} changes nothing of {base.name} but {epochs}: runs of unequal length get no verdict."
+
+
+def _runs(experiment, seeds):  # the Records by seed, from results/ or runs/; trained where neither has one
+    found = recorded(experiment, seeds, RESULTS)
+    found |= recorded(experiment, [seed for seed in seeds if seed not in found], RUNS)
+    return {seed: found.get(seed) or run_one(experiment, seed, RUNS) for seed in seeds}
 
 
 def _print(sentence):  # in lines that fit a notebook, with no break between a number and its interval or unit

@@ -1,20 +1,24 @@
 """What a notebook of the series shows besides: sources, the network as a table, what changed, the results of a run."""
 
+import contextlib
 import inspect
+import io
 import os
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import torchsummary
 from IPython.display import Markdown, display
 
 from src import ROOT, data
 from src.checks import check_number
 from src.experiments import SERIES, Experiment
 from src.model import build, count_parameters, layers
-from src.runs import records
 from src.runs.names import changes, check_name, with_epochs
 from src.runs.one import Run
+from src.runs.records import RESULTS, RUNS, recorded, save
 from src.show import figures
 from src.show.sentences import analysis
 from src.show.tables import summary, text
@@ -30,15 +34,30 @@ def source(*objects: Callable) -> Markdown:
 
 
 def layer_table(experiment: Experiment) -> str:
-    """Return the network of an experiment as text, one line per word of its layer line."""
-    lines = [f"{'word':>6}  {'layer':<26}{'output':>12}  {'receptive field':>15}  {'parameters':>10}"]
+    """Return the network of an experiment as text: a line per word of its layer line, or per part of one's own.
+
+    The total is the number that counts; where torchsummary's is another one, the last line says why."""
     network = build(experiment)
+    form, total = "{:>6}  {:<26}{:>12}  {:>15}  {:>10}", count_parameters(network)
+    lines = [form.format("word", "layer", "output", "receptive field", "parameters")]
     for layer, module in [] if experiment.network else zip(layers(experiment.layer_line), network, strict=False):
         side = layer.size if layer.kind in ("crop", "deskew") else layer.kernel
         name, output = f"{side}x{side} {layer.kind}", f"{layer.channels} x {layer.size} x {layer.size}"
-        field, parameters = f"{layer.receptive_field:>15}", f"{count_parameters(module):>10,}"
-        lines.append(f"{layer.word:>6}  {name:<26}{output:>12}  {field}  {parameters}")
-    return "\n".join([*lines, f"{'total':>6}{count_parameters(network):>69,}"])
+        lines.append(form.format(layer.word, name, output, layer.receptive_field, f"{count_parameters(module):,}"))
+    if experiment.network:
+        parts = [(name, type(part).__name__, count_parameters(part)) for name, part in network.named_children()]
+        lines += [form.format(name[:6], kind[:26], "", "", f"{count:,}") for name, kind, count in parts]
+    lines.append(f"{'total':>6}{total:>69,}")
+    if (other := _summed_by_torchsummary(network)) != f"{total:,}":
+        lines += [f"{total:,} trainable parameters is the number that counts. torchsummary says {other}: it counts a"]
+        lines += ["module as often as it is used, frozen parameters too, and no nn.Parameter outside a layer."]
+    return "\n".join(lines)
+
+
+def _summed_by_torchsummary(network):  # it prints its total and returns nothing; some networks are beyond it
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(Exception):
+        torchsummary.summary(network, (1, 28, 28), device="cpu")
+    return ([*re.findall(r"Total params: ([\d,]+)", printed.getvalue()), "nothing"])[0]
 
 
 def with_epochs_from_environment(experiment: Experiment) -> Experiment:
@@ -70,7 +89,7 @@ def show(text: str, **metadata: str) -> None:
 def report(run: Run) -> None:
     """Keep the record of a run in runs/; show its results, draw them into images/ too, and say what they mean."""
     record, name, test = run.record, run.experiment.name, data.load(run.split)
-    records.save(record, records.RUNS)
+    save(record, RUNS)
     print(text(summary({name: [record]})))
     answers = run.logits.argmax(dim=1)
     drawn = {
@@ -81,4 +100,6 @@ def report(run: Run) -> None:
     }
     for kind, figure in drawn.items():
         display(figures.save(figure, f"{name}-{kind}.png"))
-    show(analysis(record, run.experiment.target), record=record.hash)
+    committed = [recorded(run.experiment, [k], RESULTS, f"resplit-{k}", quiet=True) for k in range(10)]
+    resplits = [one for found in committed for one in found.values()] or [record] * run.split.startswith("resplit")
+    show(analysis(record, run.experiment.target, resplits), record=record.hash)

@@ -12,7 +12,7 @@ Row = dict[str, str]  # column -> cell; the same columns in every row of a table
 
 QUANTITIES = {  # accuracies in percent, the gap in points
     "train accuracy": lambda record: 100 * record.train_accuracy,
-    "running training accuracy": lambda record: 100 * record.final.train_accuracy,
+    "train accuracy while learning": lambda record: 100 * record.final.train_accuracy,
     "test accuracy": lambda record: 100 * record.final.test_accuracy,
     "best epoch": lambda record: 100 * max(epoch.test_accuracy for epoch in record.history),  # chosen on the split
     "generalization gap": lambda record: 100 * (record.train_accuracy - record.final.test_accuracy),
@@ -65,7 +65,9 @@ def summary(records_by_name: Records) -> list[Row]:
             "parameters": f"{records[0].parameters:,}",
             "epochs": f"{len(records[0].history)}",
             "seeds": f"{len(records)}",
-            "train %": interval(values(records, "train accuracy")) if all(r.train_accuracy for r in records) else "",
+            "train % afterwards": interval(values(records, "train accuracy"))
+            if all(record.train_accuracy for record in records)
+            else "",
             f"{records[0].split} %": interval(values(records, "test accuracy")),
             "lowest of last 3 epochs": f"{min(values(records, 'lowest of the last three epochs')):.2f}",
             "best epoch %": interval(values(records, "best epoch")),

@@ -25,9 +25,6 @@ def verdict(before: Sequence[Record], after: Sequence[Record]) -> str:
         case shown:
             sentences = [f"{change} (95 % interval): the change {shown}."]
 
-    epochs = [len(records[0].history) for records in (after, before)]
-    if epochs[0] != epochs[1]:
-        sentences.append(f"The number of epochs differs too ({epochs[0]} against {epochs[1]}): it may be the cause.")
     if lacking := [record for record in after if record not in shared]:
         sentences.append(f"{other} lacks {seed_range(lacking)} of the seeds: they count in the table only.")
     return " ".join(sentences)

@@ -13,6 +13,8 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from src import InputError
+from src.checks import kind_of
+from src.contract import pixels
 from src.runs import files
 
 Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
@@ -20,6 +22,7 @@ Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tenso
 LONGEST = 800  # pixels of the longer side that are looked at; more are averaged
 SMALLEST_CONTRAST = 0.1  # of ink to paper, as a fraction of the paper's brightness
 SMALLEST_DETAIL = 0.04  # what stands out of the picture averaged to some 64 pixels, as a fraction of full brightness
+CHANNELS = (1, 3, 4)  # of an array: grey, colours, colours and transparency
 BOX, SIZE = 20, 28  # pixels that the ink is fitted into, and of the image around it
 THINNEST = 2  # pixels of that box; thinner strokes are thickened
 
@@ -29,9 +32,10 @@ EMPTY = "no digit stands out in the picture; draw it darker, or take the picture
 def from_picture(picture: Picture) -> torch.Tensor:
     """Return the digit in a picture as uint8 (1, 1, 28, 28), 0 is background and 255 ink.
 
-    picture: a path, the bytes of an image file, an open file, a Pillow image, or an array of (H, W) or (H, W, 3 or 4)
-    with values 0 to 255, or 0 to 1 if they are floats. Dark on bright or bright on dark, of any size; paper that was
-    photographed should fill the picture. Raises InputError if it is no picture, has only one colour, or is empty."""
+    picture: a path, the bytes of an image file, an open file, a Pillow image, or an array or a tensor of (H, W),
+    (H, W, 1, 3 or 4), (1, 3 or 4, H, W) or one such in a batch, with values as contract.pixels() takes them. Dark on
+    bright or bright on dark, of any size; paper that was photographed should fill the picture. Raises InputError if it
+    is no picture, has only one colour, or is empty."""
     gray = _gray(_open(picture))
     if np.ptp(gray) < 0.02:
         raise InputError("the picture has only one colour; draw a digit on it.")
@@ -59,27 +63,36 @@ def _open(picture: Picture) -> Image.Image:
         if isinstance(picture, str | Path | bytes) or hasattr(picture, "read"):
             picture = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
         elif not isinstance(picture, Image.Image):
-            picture = _from_array(np.asarray(picture))
+            picture = _from_array(picture)
         if picture.mode[0] in "IF":  # 16 or 32 bits
             picture = _from_array(np.asarray(picture) / max(np.max(picture), 1))
         picture = ImageOps.exif_transpose(picture)
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
         picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
         return picture
+    except InputError:
+        raise
     except Image.UnidentifiedImageError as error:
         raise InputError("this is no picture in a format that Pillow reads, such as PNG or JPEG.") from error
     except Exception as error:  # a decoder lets through whatever the damage leads to
         raise InputError(f"cannot read the picture ({getattr(error, 'strerror', None) or error}).") from error
 
 
-def _from_array(values: np.ndarray) -> Image.Image:
-    """Return an array of 0 to 255, or of floats or bools up to 1, as a Pillow image."""
-    values = values.squeeze()
-    if values.dtype.kind not in "buif" or values.ndim not in (2, 3) or not values.size or not np.isfinite(values).all():
-        raise ValueError("an array must be of shape (H, W) or (H, W, 3 or 4) and hold finite numbers")
-    if values.dtype.kind in "fb" and values.max() <= 1:
-        values = values * 255.0
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+def _from_array(values: np.ndarray | torch.Tensor) -> Image.Image:
+    """Return an array or a tensor, of a layout and a range that from_picture() takes, as a Pillow image."""
+    given = kind_of(values)
+    if not isinstance(values, torch.Tensor):
+        array = np.array(values, order="C")  # torch takes none that is flipped, and warns of one that is read-only
+        values = torch.from_numpy(array) if array.dtype.kind in "buif" else torch.zeros(0)
+    values = values[0] if values.ndim == 4 and len(values) == 1 else values
+    values = values[..., None] if values.ndim == 2 else values
+    if values.ndim == 3 and values.shape[2] not in CHANNELS:
+        values = values.movedim(0, 2)
+    if values.ndim != 3 or values.shape[2] not in CHANNELS or not values.numel():
+        layouts = "(H, W), (H, W, 1, 3 or 4) or (1, 3 or 4, H, W), alone or in a batch of one"
+        raise InputError(f"an array must be a picture of shape {layouts}, not {given}.")
+    values = pixels(values.detach().cpu()).round().to(torch.uint8)
+    return Image.fromarray(values.squeeze(2).numpy())
 
 
 def _gray(image: Image.Image) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from src.experiments import Constant, Experiment
 from src.model import build
 from src.runs import files
 from src.runs.one import Run
+from src.runs.own import describe
 from src.runs.records import RESULTS, definition
 
 WEIGHTS = RESULTS / "weights"
@@ -23,39 +25,42 @@ WEIGHTS = RESULTS / "weights"
 def save(run: Run, path: str | Path) -> None:
     """Write the weights of a run to a file.safetensors; the same run gives the same bytes.
 
-    Raises InputError for a network that is not built from a layer line and if the file cannot be written."""
-    if run.experiment.network:
-        how = f"torch.save(run.network.state_dict(), 'runs/{run.experiment.name}.pt')"
-        raise InputError(f"save() keeps networks that a layer line describes; keep the weights of your own with {how}.")
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in run.network.state_dict().items()}
-    about = dict(experiment=run.experiment.name, definition=definition(run.experiment), seed=run.seed)
+    Raises InputError if the file cannot be written."""
+    tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in run.network.state_dict().items()}
+    about = dict(experiment=run.experiment.name, definition=definition(run.experiment, run.network), seed=run.seed)
     about |= dict(record=run.record.hash, sha256=_digest(tensors))
     metadata = {"run": json.dumps(about, sort_keys=True)}  # one entry: safetensors writes several in any order
     files.write(Path(path), safetensors.torch.save(tensors, metadata))
 
 
-def load(name: str | Path, kind: type[Experiment] = Experiment) -> nn.Sequential:
+def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callable | None = None) -> nn.Module:
     """Return the network, ready to predict, of an experiment whose weights are kept or of a file that save() wrote.
 
-    kind: what its experiment was: Recipe, for example, with the fields of studies/recipes.py.
-    Raises InputError for any other name and for a file that is missing, damaged or not written by save()."""
+    kind: what its experiment was: Recipe, for example, with the fields of studies/recipes.py. network: what a network
+    of one's own was made with, its class for example. Raises InputError for any other name, for another network and for
+    a file that is missing, damaged or not written by save()."""
     about, tensors = _read(path_of(name))
     try:
         # What build() reads are plain values; schedule, optimizer and augmentation have done their work.
         fields = {field: value for field, value in about["definition"].items() if not isinstance(value, dict)}
-        fields["name"] = about["experiment"]
+        fields["name"], source = about["experiment"], fields.pop("network", None)
     except (KeyError, TypeError, AttributeError) as error:
         raise _unusable(path_of(name)) from error
+    if source and not network:
+        raise InputError(f"{path_of(name)} has a network of somebody's own; load it with its class: network=Mine.")
     try:
-        network = build(kind(target=(), schedule=Constant(0.001), **fields))
-        network.load_state_dict(tensors)
+        made = build(kind(target=(), schedule=Constant(0.001), network=network if source else None, **fields))
+        if not source or describe(made) == source:
+            made.load_state_dict(tensors)
+        else:
+            raise InputError("they are of another network than this, or of another version of it")
     except (InputError, TypeError) as error:
         remedy = "if a study trained it: load(..., Recipe), from studies.recipes"
         raise InputError(f"cannot build the network of {path_of(name)} ({error}); {remedy}.") from error
     except RuntimeError as error:
         raise _unusable(path_of(name)) from error
     # The memory layout that all records were made with, for the same rounding.
-    return network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+    return made.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
 
 def path_of(name: str | Path) -> Path:

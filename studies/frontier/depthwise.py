@@ -11,7 +11,7 @@ from src import data
 from src.augment import augment
 from src.data import normalize
 from src.model import layers
-from src.runs.one import make_network
+from src.runs.machine import make_network
 from src.training import make_optimizer
 from studies.frontier import FRONTIER_2500
 from studies.tables import markdown

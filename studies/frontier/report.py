@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from statistics import fmean
 
 import numpy as np
 from torch import nn
@@ -11,7 +12,8 @@ from src import data
 from src.experiments import MODEL4, Experiment
 from src.model import CLASSES, build, count_parameters, layers
 from src.show.sentences import verdicts
-from src.show.tables import Records, Row, interval, values
+from src.show.significance import RESPLITS
+from src.show.tables import Records, Row, interval, seed_range, values
 from studies.evidence import Evidence
 from studies.figures import Drawings, with_sources
 from studies.frontier import (
@@ -24,24 +26,30 @@ from studies.frontier import (
     FRONTIER_DIRECTIONS,
     GROUPS,
     SHORT,
+    THIRD_2500,
+    THIRD_8000,
     budget_and_goal,
     depthwise,
 )
-from studies.frontier.figures import curve, curve_marks
-from studies.tables import RESPLITS, ablation_table, choices, compare, markdown, without
+from studies.frontier.figures import PUBLIC, curve, curve_marks
+from studies.tables import ablation_table, choices, compare, markdown, without
 
 
 def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
     """Return what the notebook says: its name -> name of a statement -> Markdown."""
     said = {
+        "public": beside_others(evidence.tests),
         "frontier": markdown(results(evidence.tests, evidence.resplits)),
+        "on-resplits": on_resplits(evidence.tests, evidence.resplits),
+        "devices": devices(evidence),
         "spending": markdown(spending([MODEL4, FRONTIER_2500, FRONTIER_8000])),
+        "full-convolutions": markdown(full_convolutions(evidence.trials)),
         "equal-size": _on_the_test_set(MODEL4, SHORT[FRONTIER_8000.name], evidence),
         "effort": effort(evidence.trials),
         "frontier-choices": markdown(choices(FRONTIER_CHOICES, evidence.trials)),
         "frontier-directions": markdown(choices(FRONTIER_DIRECTIONS, evidence.trials)),
         "deskewing": _on_the_test_set(FRONTIER_2500, DESKEWED_2500, evidence),
-        "mistakes": markdown(mistakes_by_digit(evidence.tests)),
+        "mistakes": lost_first(list(mistakes_by_digit(evidence.tests))),
         "depthwise": depthwise.text(evidence.timing("depthwise")),
     }
     return {"Frontier": said}
@@ -81,6 +89,56 @@ def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
             "10 re-splits %": interval(resplits, test_to_train=RESPLITS) if resplits else "not run",
             "in 15 epochs %": interval(values(short, "test accuracy"), places=3),
         }
+
+
+def beside_others(tests_by_name: Records) -> str:
+    """Say how our network of the size of the smallest public one does, as a mean and as such results are reported."""
+    (parameters, accuracy), (name, *_) = min(PUBLIC), AIMS
+    records = tests_by_name[name]
+    return (
+        f"The smallest public network has {parameters:,} parameters and reports {accuracy:.2f} %. {name} has "
+        f"{records[0].parameters:,} and ends at {interval(values(records, 'test accuracy'), places=3)} % "
+        f"({len(records)} seeds); the best epoch of the best seed is {max(values(records, 'best epoch')):.2f} %."
+    )
+
+
+def on_resplits(tests_by_name: Records, resplits_by_name: Records) -> str:
+    """Say how much lower the means on re-splits are, and how many of them reach the accuracy of their goal."""
+    means = {name: fmean(values(resplits_by_name[name], "test accuracy")) for name in FRONTIER}
+    lower = [fmean(values(tests_by_name[name], "test accuracy")) - mean for name, mean in means.items()]
+    reached = sum(mean >= budget_and_goal(FRONTIER[name])[1] for name, mean in means.items())
+    return (
+        f"On the re-splits the means are {min(lower):.2f} to {max(lower):.2f} points lower than on the test set: the "
+        "official test images are easier than those of a random split. "
+        f"{reached or 'None'} of the {len(means)} networks reaches the accuracy of its goal there."
+    )
+
+
+def devices(evidence: Evidence) -> str:
+    """Say which runs of the frontier were made on a CPU."""
+    on_the_test_set = [*GROUPS["frontier"], *GROUPS["frontier-short"], *GROUPS["frontier-ends"]]
+    said = []
+    for split, experiments, records_by_name in [
+        ("on the test set", on_the_test_set, evidence.tests),
+        ("on re-splits", FRONTIER.values(), evidence.resplits),
+        ("on the validation split", GROUPS["frontier-choices"], evidence.trials),
+    ]:
+        names = []
+        for name in (experiment.name for experiment in experiments):
+            records = records_by_name[name]
+            if on_cpu := [record for record in records if record.device == "cpu"]:
+                some = f" (seed{'s' * (len(on_cpu) > 1)} {seed_range(on_cpu)})"
+                names.append(name + some * (len(on_cpu) < len(records)))
+        said.append(f"{split} {', '.join(names)}")
+    return f"These runs were made on a CPU: {'; '.join(said)}. All others were made side by side on a GPU."
+
+
+def full_convolutions(trials_by_name: Records) -> Iterator[Row]:
+    """Show what full convolutions in the place of separable ones do on the validation split, at equal size."""
+    pairs = [(start, start.name + "-full-convolutions") for start in (THIRD_2500, THIRD_8000)]
+    others = {experiment.name: experiment for experiment in GROUPS["frontier-choices"]}
+    rows = ablation_table([compare(start, others[name], trials_by_name) for start, name in pairs])
+    return ({"start": start.name} | row for (start, _), row in zip(pairs, rows, strict=True))
 
 
 def effort(trials_by_name: Records) -> str:
@@ -128,3 +186,13 @@ def mistakes_by_digit(tests_by_name: Records) -> Iterator[Row]:
         wrong = ~np.array([record.right for record in tests_by_name[name]])
         by_digit = {str(digit): f"{1000 * wrong[:, labels == digit].mean():.1f}" for digit in range(CLASSES)}
         yield {"network": name} | by_digit | {"all": f"{1000 * wrong.mean():.1f}"}
+
+
+def lost_first(rows: Sequence[Row]) -> str:
+    """Show mistakes_by_digit(), and in which order the digits lose most from the largest network to the smallest."""
+    by_name = {row["network"]: row for row in rows}
+    smallest, *_, largest = (by_name[name] for name in FRONTIER)
+    lost = {digit: float(smallest[digit]) - float(largest[digit]) for digit in map(str, range(CLASSES))}
+    order = ", ".join(sorted(lost, key=lost.get, reverse=True))
+    networks = f"{smallest['network']} errs on them than {largest['network']}"
+    return f"{markdown(rows)}\n\nThe digits by how much more often {networks}: {order}."

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from src.augment import Augmentation
 from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4, SERIES, Constant, Experiment, OneCycle
+from src.runs.names import with_epochs
 from studies.recipes import changed, compared
 
 PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization="none", schedule=Constant(0.003))
@@ -51,12 +52,16 @@ CHOICES = {
 }
 # fmt: on
 
+# What a short training of one's own is compared with, so that the answer costs a minute.
+SHORT = [with_epochs(model, epochs) for model in SERIES.values() for epochs in (1, 3)]
+
 GROUPS = {
     "series": list(SERIES.values()),
+    "short": SHORT,
     "ladder": LADDER,
     "ablation": [other for pair in ABLATION for other in pair if other not in SERIES.values()],
     "choices": compared(CHOICES),
     "rates": [experiment for at_rates in BY_RATE.values() for experiment in at_rates.values()],
 }
-NEEDED = {"test": {"ladder": 10, "ablation": 10}, "validation": {"choices": 2, "rates": 3}}
+NEEDED = {"test": {"ladder": 10, "ablation": 10, "short": 10}, "validation": {"choices": 2, "rates": 3}}
 RESPLIT = KEPT = list(SERIES.values())

@@ -7,14 +7,14 @@ from statistics import fmean, stdev
 
 from src.experiments import MODEL3, MODEL4, SERIES, Experiment
 from src.show import figures as shown
-from src.show.sentences import reading_of, verdicts
-from src.show.significance import effect, sampling_error, seeds_to_settle
+from src.show.sentences import over_fitting, verdicts
+from src.show.significance import RESPLITS, effect, sampling_error, seeds_to_settle
 from src.show.tables import Records, Row, differences, interval, on_shared_seeds, seed_range, summary, values
 from studies.evidence import Evidence, records_of
 from studies.figures import Drawings, with_sources
 from studies.ladder import ABLATION, BY_RATE, CHOICES, GROUPS, LADDER
 from studies.ladder import figures as drawn
-from studies.tables import RESPLITS, Comparison, ablation_table, choices, compare, markdown, standing, without
+from studies.tables import Comparison, ablation_table, choices, compare, markdown, standing, without
 
 
 def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
@@ -102,7 +102,7 @@ def selection_bias(records_by_name: Records) -> Iterator[Row]:
             "last epoch %": interval(last),
             "best epoch %": interval(best),
             "selection bias": interval(bias, signed=True),
-            "generalization gap": interval(values(records, "generalization gap"), signed=True),
+            "gap on the test set": interval(values(records, "generalization gap"), signed=True),
         }
 
 
@@ -145,23 +145,21 @@ def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]
 def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
     """Return Results and Analysis of a model of the series over its recorded seeds."""
     records, there = records_by_name[name], resplits_by_name[name]
-    tests, gap = values(records, "test accuracy"), fmean(values(records, "generalization gap"))
+    tests = values(records, "test accuracy")
     results = (
         f"**Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
-        f"train {interval(values(records, 'train accuracy'))} %, test {interval(tests)} % "
+        f"train {interval(values(records, 'train accuracy'))} % afterwards, test {interval(tests)} % "
         f"(from {min(tests):.2f} to {max(tests):.2f}); on {len(there)} re-splits "
-        f"{interval(values(there, 'test accuracy'), test_to_train=RESPLITS)} %, with a gap of "
-        f"{fmean(values(there, 'generalization gap')):+.2f}; {records[0].parameters:,} parameters."
+        f"{interval(values(there, 'test accuracy'), test_to_train=RESPLITS)} %; {records[0].parameters:,} parameters."
     )
-    reading = reading_of(gap, 100 * sampling_error(fmean(tests) / 100, len(records[0].predictions)))
-    analysis = f"**Analysis.** The generalization gap is {gap:+.2f} points: {reading}."
+    analysis = f"**Analysis.** {over_fitting(there)}"
     for step in _steps_to(name, records_by_name):
         paired = differences(step.before, step.after)
         analysis += (
             f" {step.name} minus {step.before[0].experiment}, on {len(paired)} seeds: "
             f"{interval(paired, signed=True, places=3)} points ({effect(paired)})."
         )
-    return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records))}."
+    return f"{results}\n\n{analysis}\n\nTarget: {'; '.join(verdicts(SERIES[name].target, records, there))}."
 
 
 def _steps_to(name, records_by_name):  # the steps of the ladder that lead from the model before to this one

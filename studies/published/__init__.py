@@ -144,6 +144,6 @@ def note(experiment: Experiment) -> str | None:
     """Say what the log of a published step reported; None for any other experiment."""
     if step := STEPS.get(experiment.name):
         test = "not given" if step.test is None else f"{step.test} %"
-        numbers = f"{step.parameters:,} parameters by the log's count, train {step.train} %, test {test}"
+        numbers = f"{step.parameters:,} parameters by the log's count, train {step.train} % while learning, test {test}"
         return f"published        {numbers}: {step.adds}"
     return None

@@ -10,15 +10,16 @@ from torch import nn
 from src.experiments import MODEL4, SERIES
 from src.model import build, count_parameters
 from src.runs.names import changes
-from src.show.significance import effect
+from src.show.significance import RESPLITS, effect
 from src.show.tables import Records, Row, differences, interval, values
 from studies.evidence import Evidence
 from studies.figures import Drawings, Point, point, with_sources
 from studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS, Step, of_log
 from studies.published.figures import published
-from studies.tables import RESPLITS, choices, markdown, standing
+from studies.tables import choices, markdown, standing
 
-TRAIN_TOLERANCE = 0.5  # points by which a training accuracy may differ from the reported one
+WHILE_LEARNING = "train accuracy while learning"  # what the logs report
+TRAIN_TOLERANCE = 0.5  # points by which it may differ from the reported one
 
 
 def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
@@ -75,18 +76,19 @@ def results(steps: dict[str, Step], records_by_name: Records) -> Iterator[Row]:
             "test % here, best epoch of the best seed": f"{best:.2f}" if records else "",
             "test % here": interval(values(records, "test accuracy")) if records else "",
             "seeds": f"{len(records)}",
-            "running train %, reported": f"{step.train:.2f}",
-            "running train %, here": interval(values(records, "running training accuracy")) if records else "",
+            "train % while learning, reported": f"{step.train:.2f}",
+            "train % while learning, here": interval(values(records, WHILE_LEARNING)) if records else "",
             "compared with the log": _compared(step, best, records) if records else "not run yet",
         }
 
 
 def _compared(step, best, records):  # whether the records confirm the log, rounded as the table shows it
     short = round((step.test or 0) - best, 2)
-    away = round(fmean(values(records, "running training accuracy")) - step.train, 2)
+    away = round(fmean(values(records, WHILE_LEARNING)) - step.train, 2)
     words = [f"test {short:.2f} short"] if short > 0 else []
-    words += [f"train {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
-    return ", ".join(words) or ("reached" if step.test is not None else f"train within {TRAIN_TOLERANCE}")
+    words += [f"train while learning {away:+.2f}"] if abs(away) > TRAIN_TOLERANCE else []
+    alike = f"train while learning within {TRAIN_TOLERANCE}" if step.test is None else "reached"
+    return ", ".join(words) or alike
 
 
 def lead(steps: dict[str, Step], records_by_name: Records, resplits_by_name: Records) -> str:

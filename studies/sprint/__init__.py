@@ -74,6 +74,7 @@ NEEDED = {"test": {"sprint": 20}, "validation": {"sprint-choices": 6}}
 RESPLIT = []
 BENCHES = {
     "throughput": "studies.sprint.throughput",
+    "usual": "studies.sprint.usual",
     "sprint": "studies.sprint.timed",
     "use": "studies.sprint.inference",
 }

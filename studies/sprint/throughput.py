@@ -13,12 +13,12 @@ from torch import nn
 
 from src import data
 from src.model import build
-from src.runs.one import keep_freed_memory, make_network, peak_memory
+from src.runs.machine import keep_freed_memory, make_network, peak_memory
 from src.show.figures import BLUE, ORANGE, SKY, styled
 from src.training import make_optimizer, predict
 from studies.sprint import B4, usual
 from studies.tables import markdown
-from studies.timing import goal, machine, process
+from studies.timing import goal, machine, process, spread
 
 EXPERIMENT = B4  # network, augmentation and batches of every way of a pass
 IMAGES = 6_400  # of one pass: 100 batches of 64
@@ -117,7 +117,7 @@ def _rows(measured):
     for way in seconds:
         yield {
             "way": way,
-            "seconds, median (range)": _spread(seconds[way]),
+            "seconds, median (range)": spread(seconds[way]),
             "images per second": f"{rate[way]:,.0f}",
             "times the fastest usual loop": f"{rate[way] / rate[_best(measured, usual=True)]:.2f}",
             "peak memory, MB": f"{peaks[way] / 1e6:,.0f}" if way in peaks else "",
@@ -128,13 +128,13 @@ def ratios(measured: dict) -> Iterator[str]:
     """Make the sentences below the table: ratios and goals."""
     usual_way, our_way = _best(measured, usual=True), _best(measured, usual=False)
     megabytes = measured["peak_memory"][OURS] / 1e6
-    one, two = (_spread(_ratios(measured, way, usual_way)) for way in (our_way, OUR_PAIR))
+    one, two = (spread(_ratios(measured, way, usual_way)) for way in (our_way, OUR_PAIR))
     yield (
         f"Equal work, {measured['experiment']}'s network: one run of ours is {one} times as fast as the fastest "
         f"usual loop, two at a time are {two} times."
     )
     pairs = _ratios(measured, OUR_PAIR, USUAL_PAIR)
-    yield f"Two runs of ours at a time are {_spread(pairs)} times as fast as two usual loops at a time."
+    yield f"Two runs of ours at a time are {spread(pairs)} times as fast as two usual loops at a time."
     yield f"Peak memory of ours. {goal('under 1,000 MB', f'{megabytes:,.0f} MB', megabytes < 1000)}"
 
 
@@ -167,7 +167,3 @@ def _rates(measured, way):  # the images per second of a way, round by round
 
 def _ratios(measured, way, other):  # how many times as fast as another a way is, round by round
     return [rate / slower for rate, slower in zip(_rates(measured, way), _rates(measured, other), strict=True)]
-
-
-def _spread(numbers):  # the median and the range
-    return f"{median(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"

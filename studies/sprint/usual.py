@@ -3,8 +3,13 @@
 torchvision transforms on PIL images, a DataLoader, nn.Dropout, the default memory layout and threads; our optimizers.
 """
 
+import itertools
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import fmean
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +19,16 @@ from torch.utils.data import DataLoader, Subset
 
 from src import data, download
 from src.model import build
+from src.runs import files
+from src.runs.records import RUNS, definition_hash
+from src.show.tables import interval
 from src.training import make_optimizer
 from studies.dropout import FastDropout
+from studies.published import B4
 from studies.recipes import Recipe
+from studies.timing import machine
+
+SEEDS = range(10)
 
 
 def make_loader(experiment: Recipe, split: str = "train", images: int | None = None, workers: int = 0) -> DataLoader:
@@ -73,22 +85,64 @@ def evaluate(network: nn.Module, test_loader: DataLoader) -> float:
     return sum(correct) / len(test_loader.dataset)
 
 
-def train(experiment: Recipe, seed: int, epochs: int | None = None) -> tuple[list[float], float]:
-    """Train an experiment that has the schedule StepDecay; return what timed.sprint() does."""
-    from torchvision import datasets  # noqa: F401  imports are not counted
-
-    start = time.perf_counter()
+def trained(experiment: Recipe, seed: int) -> Iterator[nn.Module]:
+    """Train an experiment that has the schedule StepDecay; yield its network before the first epoch and after each."""
     torch.manual_seed(seed)
     network = make_network(experiment)
     optimizer = make_optimizer(experiment, network)
     for group in optimizer.param_groups:
         group["lr"] = experiment.schedule.rate
     scheduler = StepLR(optimizer, experiment.schedule.step_size, experiment.schedule.gamma)
-    train_loader, test_loader = (make_loader(experiment, split) for split in ("train", "test"))
-    seconds = [time.perf_counter() - start]
-    for _ in range(epochs or experiment.epochs):
+    train_loader = make_loader(experiment)
+    yield network
+    for _ in range(experiment.epochs):
         train_epoch(network, optimizer, train_loader)
         scheduler.step()
+        yield network
+
+
+def train(experiment: Recipe, seed: int, epochs: int | None = None, threads: int = 1) -> tuple[list[float], float]:
+    """Train in a process that does nothing else; return what timed.sprint() does."""
+    from torchvision import datasets  # noqa: F401  imports are not counted
+
+    torch.set_num_threads(threads)
+    start, seconds = time.perf_counter(), []
+    for each in itertools.islice(trained(experiment, seed), 1 + (epochs or experiment.epochs)):
+        network = each
         seconds.append(time.perf_counter() - start)
-    accuracy = evaluate(network, test_loader)
+    accuracy = evaluate(network, make_loader(experiment, "test"))
     return [*seconds, time.perf_counter() - start], accuracy
+
+
+def accuracies(experiment: Recipe, seed: int) -> list[float]:
+    """Train in one thread; return the accuracy on the test set after each epoch, as fractions.
+
+    They are kept in runs/usual until measure() is through, so that an interrupted one goes on after its last seed."""
+    path = RUNS / "usual" / f"{experiment.name}-{definition_hash(experiment)}-seed-{seed}.json"
+    if not path.exists():
+        torch.set_num_threads(1)
+        _, *reached = [evaluate(each, make_loader(experiment, "test")) for each in trained(experiment, seed)]
+        files.write(path, json.dumps(reached).encode())
+    return json.loads(path.read_text())
+
+
+def measure() -> dict:
+    """Train the loop's own recipe from SEEDS, two at a time in processes of one thread; return JSON values."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        reached = list(pool.map(accuracies, [B4] * len(SEEDS), SEEDS))
+    return dict(machine=machine(), experiment=B4.name, seeds=list(SEEDS), accuracies=reached)
+
+
+def text(measured: dict) -> str:
+    """Say in Markdown what the usual loop reaches by itself."""
+    last, after = interval([100 * each[-1] for each in measured["accuracies"]]), epochs_to(measured, 0.99)
+    return (
+        f"The usual loop itself ends at {last} % ({len(measured['seeds'])} seeds, {measured['experiment']}'s recipe, "
+        f"one thread); its mean first reaches 99 % after {after} epochs. {measured['machine']}."
+    )
+
+
+def epochs_to(measured: dict, accuracy: float) -> int:
+    """Return after how many epochs the mean over seeds first reaches an accuracy, a fraction."""
+    means = [fmean(epoch) for epoch in zip(*measured["accuracies"], strict=True)]
+    return next(epoch for epoch, mean in enumerate(means, start=1) if mean >= accuracy)

@@ -1,6 +1,7 @@
 """Every experiment by its name; studies are folders that the rest knows only through studies.STUDIES."""
 
 import ast
+import math
 import os
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import torch
 
-from src import ROOT, InputError
+from src import ROOT, InputError, data
 from src.experiments import SERIES
 from src.runs.names import check_name
 from src.runs.records import definition
@@ -70,6 +72,18 @@ def test_a_changed_experiment_under_a_name_of_the_catalogue_is_refused(name, cha
         check_name(replace(experiment, **change), EXPERIMENTS)
     check_name(replace(experiment, **change, name="mine"), EXPERIMENTS)
     check_name(replace(experiment, target=()), EXPERIMENTS)  # what is expected of a run does not change it
+
+
+@pytest.mark.parametrize("split", data.TRAINED_ON)
+def test_no_recorded_run_has_a_last_batch_of_one_image(split):
+    """plan_epoch() joins such a batch to the one before it, which would change the numbers of a run."""
+    images = len(data.load(data.TRAINED_ON[split]))
+    for experiment in EXPERIMENTS.values():
+        recipe = Recipe(**vars(experiment))
+        learned, size = round(images * (1 - recipe.held_out)), recipe.batch_size
+        sizes = [len(batch) for batch in torch.arange(learned).split(size)]
+        assert size > 1 and 1 not in sizes, experiment.name
+        assert sum(math.ceil(recipe.hardest * each) for each in sizes) % size != 1, experiment.name  # later epochs
 
 
 def test_an_experiment_and_a_recipe_with_its_fields_are_one():

@@ -14,6 +14,7 @@ from src import InputError, data
 from src.__main__ import main
 from src.experiments import SERIES
 from src.runs import files
+from src.runs.progress import HEADER
 from studies import catalogue, readme, timing, weights
 from studies.catalogue import BENCHES, EXPERIMENTS, GROUPS
 from studies.commands import parse_seeds
@@ -79,7 +80,7 @@ def test_run_prints_a_table_per_run_and_a_summary_and_keeps_the_records(few_digi
     how = ["--seeds", "0-1", "--epochs", "2", "--split", "validation", "--results", str(tmp_path), "--device", "cpu"]
     assert main(["run", "Model4", *how]) == 0
     output = capsys.readouterr().out
-    assert output.count("epoch  train loss") == 2 and "Model4-2-epochs, seed 1" in output
+    assert output.count(HEADER) == 2 and "Model4-2-epochs, seed 1" in output
     assert re.search(r" \d\d\.\d\d, \d\d\.\d\d ", output.splitlines()[-1])  # two seeds are shown as two numbers
     kept = sorted(path.name for path in (tmp_path / "validation" / "Model4-2-epochs").glob("*.json"))
     assert kept == ["seed-0.json", "seed-1.json"]
@@ -185,7 +186,7 @@ def test_the_names_of_benches_come_from_the_studies():
     assert BENCHES == {
         name: module for face in catalogue.FACES for name, module in getattr(face, "BENCHES", {}).items()
     }
-    assert BENCHES.keys() == {"throughput", "sprint", "use", "depthwise"}
+    assert BENCHES.keys() == {"throughput", "sprint", "usual", "use", "depthwise"}
 
 
 @pytest.mark.parametrize("name", BENCHES)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from src.model import build
-from src.runs.one import make_network
+from src.runs.machine import make_network
 from studies.dropout import FastDropout
 from studies.sprint import B4, usual
 

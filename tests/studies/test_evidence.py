@@ -81,6 +81,12 @@ def test_records_that_a_study_needs_are_named_with_the_command_that_makes_them(t
     assert "Plain" not in str(error.value) and "\n" not in str(error.value)
 
 
+def test_every_run_was_made_in_one_thread_for_each_ghost_batch_as_the_command_line_says(evidence):
+    for records_by_name in (evidence.tests, evidence.trials, evidence.resplits):
+        for name, found in records_by_name.items():
+            assert {record.threads for record in found} <= {EXPERIMENTS[name].ghost_batches}
+
+
 def test_the_evidence_has_every_seed_on_its_split_and_a_resplit_is_run_with_the_seed_of_its_number(evidence):
     for split, records_by_name in [("test", evidence.tests), ("validation", evidence.trials)]:
         groups = {group for face in FACES for group in face.NEEDED[split]}

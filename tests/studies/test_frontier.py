@@ -47,6 +47,41 @@ def test_every_network_has_ten_seeds_and_the_others_of_the_curve_at_least_three(
         assert len(evidence.tests[other.name]) >= 3
 
 
+def test_the_sentence_on_devices_names_every_experiment_that_ran_on_a_cpu_and_no_other(evidence):
+    on_the_test_set, on_resplits, on_validation = report.devices(evidence).split("; ")
+    of_tests = [experiment for name in ("frontier", "frontier-short", "frontier-ends") for experiment in GROUPS[name]]
+    for said, experiments, records_by_name in [
+        (on_the_test_set, of_tests, evidence.tests),
+        (on_resplits, FRONTIER.values(), evidence.resplits),
+        (on_validation, GROUPS["frontier-choices"], evidence.trials),
+    ]:
+        for name in (experiment.name for experiment in experiments):
+            on_cpu = any(record.device == "cpu" for record in records_by_name[name])
+            assert bool(re.search(rf"{re.escape(name)}(?![\w-]|\.\d)", said)) == on_cpu, name
+    assert "Frontier-1000 (seed 0)" in on_the_test_set
+
+
+def test_the_means_on_re_splits_are_lower_by_what_the_sentence_says(evidence):
+    low, high = map(float, re.search(r"are ([\d.]+) to ([\d.]+) points", report.on_resplits(*both(evidence))).groups())
+    lower = [
+        np.subtract(*(np.mean([r.final.test_accuracy for r in of[name]]) for of in both(evidence))) for name in FRONTIER
+    ]
+    assert [low, high] == pytest.approx([100 * min(lower), 100 * max(lower)], abs=0.005)
+
+
+def both(evidence):
+    return evidence.tests, evidence.resplits
+
+
+def test_digits_are_named_in_the_order_in_which_they_lose_most(evidence):
+    rows = list(report.mistakes_by_digit(evidence.tests))
+    by_name = {row["network"]: row for row in rows}
+    smallest, largest = by_name["Frontier-1000"], by_name["Frontier-8000"]
+    order = report.lost_first(rows).rstrip(".").rsplit(": ", 1)[1].split(", ")
+    lost = [float(smallest[digit]) - float(largest[digit]) for digit in order]
+    assert sorted(order) == list("0123456789") and lost == sorted(lost, reverse=True)
+
+
 def test_the_effort_counts_every_trial(evidence):
     trials = [record for trial in GROUPS["frontier-choices"] for record in evidence.trials[trial.name]]
     recipes = sum(1 + len(others) for others in (FRONTIER_DIRECTIONS | FRONTIER_CHOICES).values())

@@ -14,7 +14,8 @@ from src.data import normalize
 from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.runs import progress
-from src.runs.one import make_network, reproducible, train
+from src.runs.machine import make_network, reproducible
+from src.runs.one import train
 from studies.ghost import GhostBatches
 from studies.recipes import Recipe
 

@@ -1,5 +1,6 @@
-"""The ladder: one technique a step, each at its best learning rate; and Model4 without one technique at a time."""
+"""The ladder: step by step, each at its best learning rate; and Model4 without one technique at a time."""
 
+import re
 from itertools import pairwise
 from statistics import fmean
 
@@ -21,8 +22,8 @@ def test_the_ladder_leads_over_the_models_of_the_series_to_model4():
     assert [step for step in LADDER if step.name in SERIES] == list(SERIES.values())
 
 
-def test_each_step_of_the_ladder_changes_one_technique():
-    """And its learning rate; pooling adds the classifier that it needs, and augmentation takes dropout's place."""
+def test_a_step_of_the_ladder_adds_one_technique_but_for_model3_which_swaps_two():
+    """And its learning rate; pooling adds the classifier that it needs."""
     dropout = {"channel dropout"}
     due = [{"batch normalization"}, {"layer line"}, dropout, dropout | {"augmentation"}, set()]
     assert [techniques(before, after) for before, after in pairwise(LADDER)] == due
@@ -99,6 +100,21 @@ def test_the_log_of_a_model_names_the_steps_that_lead_to_it_from_the_model_befor
     logs = {name: report.log(name, evidence.tests, evidence.resplits) for name in SERIES}
     assert all(words in logs[name] for name, words in steps)
     assert [log.count(" minus ") for log in logs.values()] == [1, 2, 1, 1]
+
+
+def test_the_log_judges_the_generalization_gap_on_re_splits_and_says_so(evidence):
+    """The texts say why: MNIST's test images are easier than its training images, so that the gap is smaller there."""
+    for name in SERIES:
+        there, on_the_test_set = (
+            values(records, "generalization gap") for records in (evidence.resplits[name], evidence.tests[name])
+        )
+        assert fmean(there) > fmean(on_the_test_set)
+        log = report.log(name, evidence.tests, evidence.resplits)
+        assert f"On 10 re-splits the generalization gap is {fmean(there):+.2f} ± " in log and "over-fitting." in log
+        judged = re.findall(r"generalization gap [<>] [\d.]+ points: ([\d.]+) on 10 re-splits", log)
+        assert judged == [f"{fmean(there):.2f}"] * sum(
+            each.quantity == "generalization gap" for each in SERIES[name].target
+        )
 
 
 def test_how_far_a_run_can_be_trusted_is_said_of_the_seeds_that_there_are(evidence):

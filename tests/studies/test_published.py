@@ -38,7 +38,7 @@ def test_parameters_are_counted_as_the_log_counted_them():
 
 
 def test_a_note_says_what_the_log_of_a_step_reported_and_nothing_of_other_experiments():
-    for words in ["7,892 parameters", "train 98.87 %", "test 99.45 %", "pooling moved"]:
+    for words in ["7,892 parameters", "train 98.87 % while learning", "test 99.45 %", "pooling moved"]:
         assert words in note(STEPS["A3"].experiment)
     assert "not given" in note(STEPS["E1"].experiment)
     assert note(MODEL4) is None
@@ -46,13 +46,13 @@ def test_a_note_says_what_the_log_of_a_step_reported_and_nothing_of_other_experi
 
 def test_an_accuracy_short_of_the_log_or_away_from_it_is_named(tests):
     best = max(values(tests["Model4"], "best epoch"))
-    train = statistics.fmean(values(tests["Model4"], "running training accuracy"))
+    train = statistics.fmean(values(tests["Model4"], "train accuracy while learning"))
     for test, reported_train, words in [
         (best, train, "reached"),
-        (None, train, f"train within {report.TRAIN_TOLERANCE}"),
+        (None, train, f"train while learning within {report.TRAIN_TOLERANCE}"),
         (best + 0.05, train, "test 0.05 short"),
-        (best - 0.05, train + 0.7, "train -0.70"),
-        (best + 0.1, train - 0.6, "test 0.10 short, train +0.60"),
+        (best - 0.05, train + 0.7, "train while learning -0.70"),
+        (best + 0.1, train - 0.6, "test 0.10 short, train while learning +0.60"),
     ]:
         (row,) = report.results({"Model4": step(MODEL4, "Model4", test, reported_train)}, tests)
         assert row["compared with the log"] == words

@@ -6,14 +6,19 @@ The tests tamper with a folder of their own, in which everything agrees; that th
 import json
 import re
 import shutil
+from importlib.metadata import version
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from packaging.requirements import Requirement
 
 from src import ROOT, InputError
 from src.experiments import SERIES
+from src.show.figures import GOAL
 from src.show.sentences import analysis
+from src.show.significance import CONFIDENCE
+from studies.catalogue import EXPERIMENTS
 from studies.figures import source_of
 from studies.readme import REPORTS, check, outputs, publish
 
@@ -29,6 +34,61 @@ def test_the_readme_is_short_enough_to_be_read():
     assert len(content.splitlines()) <= 250 and len(content) <= 12_288
 
 
+NOTEBOOKS = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("studies/*/*.ipynb")])
+CODE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|arXiv:[\d.]+", re.DOTALL)
+AMOUNT = r"(?:\d[\d,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|fifty|hundred)"
+UNIT = "seconds?|minutes?|hours?|times|points?|parameters?|runs|records|trainings|MB|GB|µs"
+MEASURED = re.compile(
+    rf"±\s*\d\S*|\d[\d,]*\.\d+(?:\s*%)?|\d[\d,]*\s*%|\b\d+x\b|\b{AMOUNT}(?: (?:to|or) {AMOUNT})?[\s-]+(?:{UNIT})\b"
+)
+TYPED = {"3.11": "the oldest Python", "ten times": "how often all digits are split anew"}
+
+
+def measured_in(text):
+    """What looks like a measured number in the prose of a Markdown text, but for targets, the goal, and "95 %"."""
+    bounds = {condition.bound for experiment in EXPERIMENTS.values() for condition in experiment.target}
+    for match in MEASURED.findall(CODE.sub(" ", BLOCK.sub("", text))):
+        number = re.search(r"\d[\d,]*(\.\d+)?", match)
+        if not number or float(number[0].replace(",", "")) not in bounds | {GOAL, 100 * CONFIDENCE}:
+            yield match
+
+
+def test_prose_has_no_measured_number_typed_by_hand():
+    """Those that are generated from records are in the README's blocks and in the outputs of notebooks."""
+    texts = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, as_version=4).cells
+        texts[path.name] = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    typed = {name: list(measured_in(text)) for name, text in texts.items()}
+    assert not {name: found for name, numbers in typed.items() if (found := set(numbers) - set(TYPED))}
+    assert set(TYPED) == {number for numbers in typed.values() for number in numbers}  # no leave that nobody needs
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["takes two to four minutes", "ends at 99.56 %", "a gap of 0.29", "is 12 times as fast", "of 147,658 parameters"]
+    + ["±0.05", "11 % more", "about 7 seconds", "60x sooner", "in 235 runs", "swung by two points"],
+)
+def test_a_measured_number_typed_into_prose_is_found(text):
+    assert list(measured_in(f"It {text}, see `99.99 %`."))
+
+
+def test_publishing_writes_the_versions_it_was_done_with_of_all_that_is_required(published):
+    files = ["requirements.txt", "requirements-studies.txt"]
+    required = {each.name: each.specifier for name in files for each in map(Requirement, lines_of(ROOT / name))}
+    written, committed = (
+        dict(line.split("==") for line in lines_of(root / "constraints.txt")) for root in (published[1], ROOT)
+    )
+    assert list(written) == list(committed) == list(required)
+    assert written == {name: version(name).split("+")[0] for name in required}
+    assert all(specifier.contains(committed[name]) for name, specifier in required.items())
+
+
+def lines_of(path):
+    """The lines of a file but for its comments."""
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory, evidence):
     """The repository's README with empty blocks, published again: what publish() says, and the folder."""
@@ -40,7 +100,7 @@ def published(tmp_path_factory, evidence):
             write_notebook(root / "studies" / study / f"{notebook}.ipynb", "statement", said)
     for name, experiment in SERIES.items():
         first = evidence.tests[name][0]
-        shown = {first.hash: analysis(first, experiment.target)}
+        shown = {first.hash: analysis(first, experiment.target, evidence.resplits[name])}
         write_notebook(root / "notebooks" / f"{name}.ipynb", "record", shown)
     return publish(root, evidence), root
 

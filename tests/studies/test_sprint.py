@@ -15,8 +15,8 @@ from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.runs.names import changes
 from src.runs.one import train
-from src.show.tables import values
-from studies.sprint import B4, LADDER, SMALL_SPRINT, SPRINT, timed
+from src.show.tables import interval
+from studies.sprint import B4, LADDER, SMALL_SPRINT, SPRINT, timed, usual
 
 TINY = replace(SPRINT, name="Sprint-tiny", layer_line="C24 5x4s2 8 P 8 2x10", epochs=2)
 
@@ -100,27 +100,37 @@ def test_every_rung_changes_one_that_stands_above_it():
 
 def test_what_is_saved_says_how_much_sooner_each_goal_is_reached(evidence):
     measured = evidence.timing("sprint")
-    text = timed.text(measured, evidence.tests)
+    text = timed.text(measured, evidence)
     assert measured["machine"] in text and text.count("Goal: ") >= 3
-    assert all(f"| {way} |" in text for way in ["the usual loop", "Sprint", "Sprint-99", "Sprint-Model4"])
+    assert all(f"| {way} |" in text for way in [timed.USUAL, timed.USUAL_ONE, "Sprint", "Sprint-99", "Sprint-Model4"])
 
 
 def test_a_goal_is_met_only_by_a_recipe_that_reaches_the_accuracy(evidence):
     measured = evidence.timing("sprint")
-    seconds = {way: [1.0] for way in measured["seconds"]} | {timed.USUAL: [1000.0]}
+    seconds = {way: [1.0, 1.0] for way in measured["seconds"]} | {timed.USUAL: [1e4] * 2, timed.USUAL_ONE: [1e3, 2e3]}
     fast = {**measured, "seconds": seconds}
-    assert "1000x (met)" in timed.text(fast, evidence.tests)
+    assert "1500 (1000 to 2000) times (met)" in timed.text(fast, evidence)  # than the better setting
     worse = {experiment.name: evidence.tests["Model1"] for experiment in timed.WAYS.values()}
-    assert timed.text(fast, worse).count("x (missed)") == 2  # Model1 has more than 99.0 %
+    assert timed.text(fast, replace(evidence, tests=worse)).count(" times (missed)") == 2  # Model1 has more than 99.0 %
+
+
+def test_what_the_usual_loop_reaches_is_its_own(evidence):
+    own = evidence.timing("usual")
+    assert own["seeds"] == list(range(10)) and {len(epochs) for epochs in own["accuracies"]} == {B4.epochs}
+    assert timed.reached(timed.USUAL, evidence) == [100 * epochs[-1] for epochs in own["accuracies"]]
+    assert interval(timed.reached(timed.USUAL, evidence)) in usual.text(own)
+    means = [fmean(epoch) for epoch in zip(*own["accuracies"], strict=True)]
+    epoch = usual.epochs_to(own, 0.99)
+    assert means[epoch - 1] >= 0.99 > max(means[: epoch - 1])
 
 
 def test_the_figure_has_a_row_with_the_median_seconds_and_the_accuracy_of_every_way(evidence):
     measured = evidence.timing("sprint")
     seconds = {way: [10.0 + i, 20.0 + i, 900.0] for i, way in enumerate(measured["seconds"])}
-    (ax,) = timed.figure({**measured, "seconds": seconds}, evidence.tests).axes
+    reached = {way: timed.reached(way, evidence) for way in timed.WAYS}
+    (ax,) = timed.figure({**measured, "seconds": seconds}, reached).axes
     ways = [label.get_text() for label in ax.get_yticklabels()]
-    assert set(ways) == set(timed.WAYS) - {timed.ONE_THREAD}
+    assert set(ways) == set(timed.WAYS) - {timed.ONE_THREAD, timed.USUAL_ONE}
     for way, bar, text in zip(ways, ax.patches, ax.texts, strict=True):
-        reached = fmean(values(evidence.tests[timed.WAYS[way].name], "test accuracy"))
         assert bar.get_width() == seconds[way][1]
-        assert f"{seconds[way][1]:.1f} s" in text.get_text() and f"{reached:.2f}" in text.get_text()
+        assert f"{seconds[way][1]:.1f} s" in text.get_text() and f"{fmean(reached[way]):.2f}" in text.get_text()

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from src.experiments import MODEL3, MODEL4, Constant
-from src.show.significance import mean_interval
+from src.show.significance import RESPLITS, mean_interval
 from src.show.tables import differences, values
-from studies.tables import RESPLITS, ablation_table, choices, compare, markdown, measured, standing, without
+from studies.tables import ablation_table, choices, compare, markdown, measured, standing, without
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from src import data
-from src.runs.one import make_network
+from src.runs.machine import make_network
 from src.training import make_optimizer
 from studies.sprint import B4, usual
 

@@ -21,14 +21,14 @@ SHORT = replace(Recipe(**vars(MODEL4)), name="Short", layer_line="4 P 6 G t10", 
 
 def test_the_weights_of_the_series_and_of_the_smallest_network_are_kept_and_no_others():
     assert weights.kept() == sorted(KEPT) and set(KEPT) == {*SERIES, "Frontier-1000"}
-    for name, experiment in KEPT.items():
-        assert weights.record_hash(name) == records.recorded(experiment, 0, records.RESULTS).hash
+    for name in KEPT:
+        assert weights.record_hash(name) == records.load(records.path_of(records.RESULTS, name, 0)).hash
 
 
 @pytest.mark.parametrize("name", sorted(set(KEPT) - set(SERIES)))
 def test_kept_weights_give_exactly_the_recorded_predictions(name):
     answers = predict(load(name, Recipe), data.load("test").images).argmax(dim=1)
-    assert "".join(map(str, answers.tolist())) == records.recorded(KEPT[name], 0, records.RESULTS).predictions
+    assert "".join(map(str, answers.tolist())) == records.load(records.path_of(records.RESULTS, name, 0)).predictions
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,17 @@ def test_weights_are_kept_once_and_again_when_they_are_damaged_or_of_another_run
     assert not list(results.glob(".unfinished/*.checkpoint"))
 
 
+def test_weights_are_trained_again_with_as_many_threads_as_the_record_had(results, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(studies_weights, "train", lambda *given, **named: asked.update(named) or train(*given, **named))
+    records.path_of(results, "Short", 0).unlink()
+    run_one(SHORT, 0, results, quiet=True, threads=2)
+    assert "trained again: Short" in keep_weights()
+    assert asked == {"threads": 2}
+
+
 def test_weights_are_not_kept_where_training_does_not_repeat_the_record(results):
-    record = records.recorded(SHORT, 0, results)
+    record = records.load(records.path_of(results, "Short", 0))
     altered = replace(record.history[-1], train_loss=record.history[-1].train_loss + 1e-6)
     records.save(replace(record, history=(altered,)), results)
     with pytest.raises(InputError, match="does not repeat its record on this machine"):

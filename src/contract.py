@@ -1,0 +1,100 @@
+"""What goes into a network and comes out of it: whatever people have is taken, or refused in one sentence."""
+
+import copy
+import inspect
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from src import InputError
+from src.checks import Checked, kind_of  # Checked stands for Experiment, which needs this module
+from src.data import Digits, normalize
+
+
+def as_images(images: Tensor) -> Tensor:
+    """Return images of shape (28, 28), (N, 28, 28) or (N, 1, 28, 28) as (N, 1, 28, 28) pixels.
+
+    Raises InputError for other shapes, and for values as pixels() does."""
+    shape = getattr(images, "shape", ())
+    if shape not in [(28, 28), (*shape[:1], 28, 28), (*shape[:1], 1, 28, 28)]:
+        raise InputError(f"images must be of shape (28, 28), (N, 28, 28) or (N, 1, 28, 28), not {kind_of(images)}.")
+    images = pixels(torch.as_tensor(images))
+    return images if images.ndim == 4 else images.reshape(-1, 1, 28, 28)
+
+
+def pixels(images: Tensor) -> Tensor:
+    """Return values of any shape as they are if they are uint8, else as float32; times 255 if none is above 1.
+
+    images: uint8; a mask of 0 and 1, bool too; fractions from 0 to 1; or numbers from 0 to 255, some of them above 127.
+    Raises InputError for other values, those of normalized images for example."""
+    images = images if images.dtype == torch.uint8 else images.float()
+    low, high = torch.stack([images.min(), images.max()]).tolist() if images.numel() else (0, 0)  # a GPU waits once
+    if 0 <= low and high <= 1:
+        return 255 * images
+    if 0 <= low and high <= 255 and (high > 127 or images.dtype == torch.uint8):
+        return images
+    if low < 0:
+        hint = "they look normalized, and predict() normalizes by itself"
+    elif math.isfinite(high):
+        hint = f"divide them by {high:g} if that is full brightness"
+    else:
+        hint = "replace what is no finite number"
+    accepted = "pixels must be uint8, or numbers from 0 to 1, or from 0 to 255 with some above 127"
+    raise InputError(f"{accepted}; these are from {low:.5g} to {high:.5g}: {hint}.")
+
+
+def own(make: Callable) -> nn.Module:
+    """Make a network of one's own and try it on two images, which sets the shapes of lazy modules, too.
+
+    Raises InputError for what make() needs or gives, and as check_network() does."""
+    name = getattr(make, "__name__", type(make).__name__)
+    try:
+        inspect.signature(make).bind()
+    except TypeError as error:
+        remedy = f"give the values: network=lambda: {name}(...)"
+        raise InputError(f"the network {name} must be made without arguments ({error}); {remedy}.") from error
+    network = make()
+    if not isinstance(network, nn.Module):
+        raise InputError(f"the network {name} must be or give an nn.Module, not {type(network).__name__}.")
+    check_network(network)
+    return network.train()
+
+
+@torch.no_grad()
+def check_network(network: nn.Module, device: torch.device | str = "cpu") -> str | None:
+    """Try a network on two images; return a hint if it gives probabilities in the place of logits.
+
+    Raises InputError, which says what it must take and give, for a network that cannot be trained."""
+    name, must = type(network).__name__, "must take images (N, 1, 28, 28) and give (N, 10) logits"
+    values = torch.linspace(-0.4, 2.8, 2 * 28**2, device=device)
+    try:
+        logits = network.eval()(values.reshape(2, 1, 28, 28))
+    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+        raise InputError(f"the network {name} {must}; two images end in: {str(error).splitlines()[0]}.") from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, 10):
+        remedy = "; end it with nn.Flatten()" if getattr(logits, "ndim", 0) == 4 else ""
+        remedy = "; let forward() return the logits" if logits is None else remedy
+        raise InputError(f"the network {name} {must}; for two images it gives {kind_of(logits)}{remedy}.")
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise InputError(f"the network {name} has no parameters that can be trained.")
+    if logits.min() >= 0 and torch.allclose(logits.sum(dim=1), torch.ones_like(logits[:, 0])):
+        return f"The network {name} gives probabilities; leave the softmax at its end out: the loss has one."
+    return None
+
+
+def check_training(network: nn.Module, experiment: Checked, train_digits: Digits, test_digits: Digits | None) -> None:
+    """Raise InputError for labels that are not 0 to 9, and for a network that cannot learn from these digits."""
+    check_network(network, train_digits.images.device)
+    for digits in filter(len, [train_digits, test_digits or []]):
+        low, high = torch.stack([digits.labels.min(), digits.labels.max()]).tolist()
+        if low < 0 or high > 9:
+            raise InputError(f"labels must be from 0 to 9, not from {low} to {high}.")
+    if 1 in (experiment.batch_size, len(train_digits)):
+        try:
+            with torch.random.fork_rng():  # the training draws what it would have drawn
+                copy.deepcopy(network).train()(normalize(train_digits.images[:1]))
+        except ValueError as error:
+            complaint = "its batch normalization cannot learn from one image; take batch_size=2 or more"
+            raise InputError(f"{experiment.name}: {complaint}.") from error
