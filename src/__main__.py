@@ -55,15 +55,18 @@ def data(options: Options) -> None:
 def table(options: Options) -> None:
     """Print the results of the notebooks as they ran last, whatever their number of epochs."""
     from src.experiments import SERIES
-    from src.runs.records import RUNS, load
+    from src.runs.names import with_epochs
+    from src.runs.records import RUNS, recorded
     from src.show.tables import summary, text
 
     latest = {}
-    for name in SERIES:
+    for name, experiment in SERIES.items():
         paths = (RUNS / "test").glob(f"{name}*/seed-0.json")
-        if paths := [path for path in paths if re.fullmatch(rf"{name}(-\d+-epochs?)?", path.parent.name)]:
-            record = load(max(paths, key=lambda path: path.stat().st_mtime_ns))
-            latest[record.experiment] = [record]
+        paths = {re.fullmatch(rf"{name}(?:-(\d+)-epochs?)?", path.parent.name): path for path in paths}
+        if matches := [match for match in paths if match]:
+            last = max(matches, key=lambda match: paths[match].stat().st_mtime_ns)
+            shown = with_epochs(experiment, int(last[1] or experiment.epochs))
+            latest[shown.name] = list(recorded(shown, [0], RUNS).values())
     print(text(summary(latest)))
 
 

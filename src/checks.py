@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from numbers import Integral, Real
 from typing import Any
 
 from src import InputError
@@ -28,7 +27,7 @@ def one_of(*choices: str, **default: str) -> Any:
 
 def check_number(name: str, value: object, low: float, high: float, whole: bool = False) -> None:
     """Raise InputError, naming the value and its range, unless it is a (whole) number from low to high."""
-    is_number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not is_number or not low <= value <= high:  # nan compares as False
         kind = "whole number" if whole else "number"
         raise InputError(f"{name} must be a {kind} from {low:,} to {high:,}, not {value!r}.")
@@ -54,6 +53,7 @@ class ByName(dict):
 
 # What people write for a field, and what to write.
 INSTEAD = dict.fromkeys(["learning_rate", "lr"], "schedule=Constant({!r}), with Constant from src.experiments")
+INSTEAD["weight_decay"] = "optimizer=AdamW({!r}), with AdamW from src.experiments"
 
 
 class Checked:

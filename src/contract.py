@@ -3,8 +3,10 @@
 import copy
 import inspect
 import math
+import traceback
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,28 +22,28 @@ def as_images(images: Tensor) -> Tensor:
     shape = getattr(images, "shape", ())
     if shape not in [(28, 28), (*shape[:1], 28, 28), (*shape[:1], 1, 28, 28)]:
         raise InputError(f"images must be of shape (28, 28), (N, 28, 28) or (N, 1, 28, 28), not {kind_of(images)}.")
-    images = pixels(torch.as_tensor(images))
+    images = pixels(images if isinstance(images, Tensor) else torch.from_numpy(np.array(images)))
     return images if images.ndim == 4 else images.reshape(-1, 1, 28, 28)
 
 
-def pixels(images: Tensor) -> Tensor:
+def pixels(images: Tensor, dark: bool = False) -> Tensor:
     """Return values of any shape as they are if they are uint8, else as float32; times 255 if none is above 1.
 
-    images: uint8; a mask of 0 and 1, bool too; fractions from 0 to 1; or numbers from 0 to 255, some of them above 127.
-    Raises InputError for other values, those of normalized images for example."""
+    images: a mask of 0 and 1, bool too; fractions from 0 to 1; or numbers from 0 to 255, some of them above 127, but
+    for dark uint8 pictures. Raises InputError for other values, those of normalized images for example."""
     images = images if images.dtype == torch.uint8 else images.float()
     low, high = torch.stack([images.min(), images.max()]).tolist() if images.numel() else (0, 0)  # a GPU waits once
-    if 0 <= low and high <= 1:
-        return 255 * images
-    if 0 <= low and high <= 255 and (high > 127 or images.dtype == torch.uint8):
+    if -1e-3 <= low and high <= 1.001:  # rounding
+        return 255 * images.clamp(0, 1)
+    if 0 <= low and high <= 255 and (high > 127 or dark and images.dtype == torch.uint8):
         return images
     if low < 0:
         hint = "they look normalized, and predict() normalizes by itself"
     elif math.isfinite(high):
         hint = f"divide them by {high:g} if that is full brightness"
     else:
-        hint = "replace what is no finite number"
-    accepted = "pixels must be uint8, or numbers from 0 to 1, or from 0 to 255 with some above 127"
+        hint = "replace nan and infinity"
+    accepted = "pixels must be numbers from 0 to 1, or from 0 to 255 with some above 127"
     raise InputError(f"{accepted}; these are from {low:.5g} to {high:.5g}: {hint}.")
 
 
@@ -58,6 +60,9 @@ def own(make: Callable) -> nn.Module:
     network = make()
     if not isinstance(network, nn.Module):
         raise InputError(f"the network {name} must be or give an nn.Module, not {type(network).__name__}.")
+    with torch.random.fork_rng(devices=[]):
+        if set(network.parameters()) & set(() if inspect.isclass(make) else make().parameters()):
+            raise InputError(f"the network {name} must be a new one for each run: make it inside the function.")
     check_network(network)
     return network.train()
 
@@ -70,23 +75,42 @@ def check_network(network: nn.Module, device: torch.device | str = "cpu") -> str
     name, must = type(network).__name__, "must take images (N, 1, 28, 28) and give (N, 10) logits"
     values = torch.linspace(-0.4, 2.8, 2 * 28**2, device=device)
     try:
-        logits = network.eval()(values.reshape(2, 1, 28, 28))
+        logits, again = (network.eval()(values.reshape(2, 1, 28, 28)) for _ in range(2))
     except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
-        raise InputError(f"the network {name} {must}; two images end in: {str(error).splitlines()[0]}.") from error
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename != __file__ and "torch" not in frame.filename]
+        where = f" at line {own[-1].lineno}, {own[-1].line}" if own else ""
+        why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise InputError(f"the network {name} {must}; with two images it fails{where}: {why}.") from error
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, 10):
         remedy = "; end it with nn.Flatten()" if getattr(logits, "ndim", 0) == 4 else ""
         remedy = "; let forward() return the logits" if logits is None else remedy
         raise InputError(f"the network {name} {must}; for two images it gives {kind_of(logits)}{remedy}.")
+    parts = [(key, value) for module in network.modules() for key, value in vars(module).items() if key[0] != "_"]
+    for key, value in parts:
+        held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        if any(isinstance(part, nn.Module) and part not in set(network.modules()) for part in held):
+            remedy = "which torch neither trains nor saves; use nn.ModuleList or nn.ModuleDict"
+            raise InputError(f"{name}.{key} is a {type(value).__name__} of layers, {remedy}.")
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise InputError(f"the network {name} has no parameters that can be trained.")
+    if not torch.allclose(logits, again, equal_nan=True):
+        remedy = "switch dropout and noise off where self.training is False, as nn.Dropout does"
+        raise InputError(f"the network {name} gives other logits each time for the same images; {remedy}.")
     if logits.min() >= 0 and torch.allclose(logits.sum(dim=1), torch.ones_like(logits[:, 0])):
         return f"The network {name} gives probabilities; leave the softmax at its end out: the loss has one."
     return None
 
 
-def check_training(network: nn.Module, experiment: Checked, train_digits: Digits, test_digits: Digits | None) -> None:
-    """Raise InputError for labels that are not 0 to 9, and for a network that cannot learn from these digits."""
+def check_training(
+    network: nn.Module, experiment: Checked, train_digits: Digits, test_digits: Digits | None = None
+) -> None:
+    """Raise InputError for digits and labels that are no such, and for a network that cannot learn from them."""
     check_network(network, train_digits.images.device)
+    if not len(train_digits):
+        raise InputError(f"{experiment.name}: there are no digits to learn from.")
+    if as_images(train_digits.images).max() > train_digits.images.max():
+        raise InputError(f"{experiment.name}: the pixels to learn from are 0 and 1; multiply them by 255.")
     for digits in filter(len, [train_digits, test_digits or []]):
         low, high = torch.stack([digits.labels.min(), digits.labels.max()]).tolist()
         if low < 0 or high > 9:

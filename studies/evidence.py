@@ -33,7 +33,9 @@ class Evidence:
 
 
 def load_evidence(folder: Path = RESULTS) -> Evidence:
-    """Return the records below a folder. Raises InputError unless each study finds the seeds that it needs."""
+    """Return the records below a folder. Raises InputError unless each study finds the seeds that it needs.
+
+    Where code was edited since it was committed, it must still train what these records claim."""
     tests, trials = (
         _load(folder, split, {g: range(n) for face in FACES for g, n in face.NEEDED[split].items()})
         for split in ("test", "validation")
@@ -43,11 +45,14 @@ def load_evidence(folder: Path = RESULTS) -> Evidence:
         experiment.name: [record for k in range(10) for record in resplits[k][experiment.name] if record.seed == k]
         for experiment in GROUPS["resplits"]
     }
-    return Evidence(tests, trials, paired, folder)
+    evidence = Evidence(tests, trials, paired, folder)
+    if edited() and folder == RESULTS:
+        check_code(evidence)
+    return evidence
 
 
-def check_code(evidence: Evidence) -> str:
-    """Compute the fingerprint of every experiment that has records, in two processes; return a sentence.
+def check_code(evidence: Evidence) -> None:
+    """Compute the fingerprint of every experiment that has records, in two processes.
 
     Raises InputError, naming the experiment, where today's code trains otherwise than its records claim."""
     recorded = [*evidence.tests.items(), *evidence.trials.items(), *evidence.resplits.items()]
@@ -57,7 +62,6 @@ def check_code(evidence: Evidence) -> str:
     for name, records in recorded:
         if not all(same_code(record.fingerprint, today[name]) for record in records):
             raise InputError(f"the code of today{edited()} does not train {name} as its records claim; undo the edit.")
-    return f"Today's code trains the {len(names)} experiments of these records as they claim."
 
 
 def records_of(experiments: list[Experiment], records_by_name: Records) -> Records:

@@ -13,8 +13,9 @@ import pytest
 from src import ROOT, data
 from src.__main__ import main
 from src.download import root
-from src.experiments import MODEL4
+from src.experiments import MODEL2, MODEL4
 from src.runs import files, records
+from src.runs.names import with_epochs
 from src.runs.one import run_one
 from src.use.page import PAGE
 
@@ -39,17 +40,17 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_table_shows_the_last_run_of_each_model_whatever_its_number_of_epochs(few_digits, runs, capsys):
-    tiny = replace(MODEL4, target=(), layer_line="4 P P G t10")
-    names = {"Model4-1-epoch": 1, "Model2-1-epoch": 1, "Model4-2-epochs": 2, "Model4-3": 1, "Model4-wider-1-epoch": 1}
-    for age, (name, epochs) in enumerate(names.items(), start=-len(names)):
-        run_one(replace(tiny, name=name, epochs=epochs), 0, runs, quiet=True)
-        path = records.path_of(runs, name, 0)
+    ran = [with_epochs(MODEL4, 1), with_epochs(MODEL2, 1), with_epochs(MODEL4, 2)]
+    ran += [replace(ran[0], name="Model4-3"), replace(ran[0], name="Model4-wider-1-epoch")]
+    for age, experiment in enumerate(ran, start=-len(ran)):
+        run_one(experiment, 0, runs, quiet=True)
+        path = records.path_of(runs, experiment.name, 0)
         os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + age * 10**9))
-    run_one(replace(tiny, name="Model4-2-epochs", epochs=2), 1, runs, quiet=True)  # seed 0 is what notebooks train
+    run_one(ran[2], 1, runs, quiet=True)  # seed 0 is what notebooks train
     assert main(["table"]) == 0
     heading, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert heading[:2] == ["model", "parameters"]
-    assert [row[:4] for row in rows] == [["Model2-1-epoch", "94", "1", "1"], ["Model4-2-epochs", "94", "2", "1"]]
+    assert [row[:4] for row in rows] == [["Model2-1-epoch", "7,870", "1", "1"], ["Model4-2-epochs", "7,870", "2", "1"]]
 
 
 def test_a_table_of_no_runs_is_one_sentence(runs, capsys):

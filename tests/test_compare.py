@@ -122,7 +122,8 @@ def test_a_network_of_ones_own_is_not_taken_for_another_one_of_the_same_name(sma
     for network, words in [(Changed, "def forward"), (None, "")]:
         capsys.readouterr()
         compare(replace(experiment, batch_size=50, network=network), SMALL, seeds=[0])
-        assert "Records of mine (seeds 0)" in (said := capsys.readouterr().out) and "of another definition" in said
+        said = capsys.readouterr().out
+        assert "Records of mine (seeds 0)" in said and "have other settings or another network" in said
         assert words in records.load_of("mine", runs)[0].definition.get("network", "")
     assert trained == [("mine", 0)] * 3
     assert len(list((runs / "test" / "mine").glob("seed-0.json*"))) == 3  # nothing was lost
@@ -137,11 +138,22 @@ def test_two_networks_of_ones_own_are_compared_with_each_other(few_digits, train
     assert "Against mine, on seed 0" in capsys.readouterr().out
 
 
-def test_a_baseline_of_the_same_length_is_taken_from_the_records_or_trained(few_digits, trained, monkeypatch, capsys):
+def test_a_baseline_of_the_same_length_is_taken_from_the_records_or_trained(few_digits, trained, runs, capsys):
     shorter = replace(MODEL4, name="shorter", epochs=2, layer_line=SMALL.layer_line)
     compare(shorter, "Model4", seeds=range(2))
     assert trained == [("Model4-2-epochs", 0), ("Model4-2-epochs", 1), ("shorter", 0), ("shorter", 1)]
-    assert "Against Model4-2-epochs, on the 2 seeds" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no records of Model4-2-epochs with the seeds [0, 1], so it is trained first" in said
+    assert "Against Model4-2-epochs, on the 2 seeds" in said
+    assert (runs / "test" / "Model4-2-epochs" / "seed-0.json").exists()
+    (runs / "test" / "Model4-2-epochs" / "seed-0.json").unlink()  # the others are of later seeds
+    capsys.readouterr()
+    compare(shorter, "Model4", seeds=range(2))
+    del trained[4]
+    pairs = [
+        [records.load(records.path_of(runs, name, k)) for k in range(2)] for name in ("Model4-2-epochs", "shorter")
+    ]
+    assert interval(differences(*pairs), signed=True) in " ".join(capsys.readouterr().out.split())
     compare(shorter, "Model4", seeds=range(3))
     assert trained[4:] == [("Model4-2-epochs", 2), ("shorter", 2)]
 
@@ -155,7 +167,10 @@ def test_baselines_of_one_three_and_fifteen_epochs_cost_nothing(epochs, name):
 def test_runs_of_unequal_length_get_no_verdict(trained, capsys):
     assert compare(replace(MODEL4, name="longer", epochs=30), "Model4") is None
     said = " ".join(capsys.readouterr().out.split())
-    assert not trained and "changes nothing of Model4 but its 30 epochs in the place of 15" in said
+    assert (
+        not trained
+        and "nothing of Model4 but the number of epochs, 30 in the place of 15: runs of unequal length" in said
+    )
 
 
 def test_records_that_other_code_made_are_not_compared_with(trained, monkeypatch, capsys):

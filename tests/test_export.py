@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from src import data
+from src import InputError, data
 from src.__main__ import main
 from src.experiments import MODEL4, SERIES
 from src.model import build
@@ -73,3 +73,15 @@ def test_exporting_what_is_not_kept_is_one_sentence(tmp_path, capsys):
     assert main(["export", "Model5", "--onnx", str(tmp_path / "network.onnx")]) == 2
     assert ", ".join(weights.kept()) in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+class Halved(nn.Sequential):
+    """A network of a learner's own that does more than its modules in turn."""
+
+    def forward(self, images):
+        return super().forward(images) / 2
+
+
+def test_a_network_that_does_more_than_its_modules_in_turn_is_not_exported():
+    with pytest.raises(InputError, match="only networks of a layer line can be exported"):
+        fold(Halved(nn.Flatten(), nn.Linear(784, 10)))

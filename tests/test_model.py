@@ -33,8 +33,7 @@ def test_a_convolution_carries_a_bias_unless_normalization_shifts_behind_it(norm
 
 
 def test_the_network_of_ones_own_takes_the_place_of_the_layer_line():
-    own = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    assert build(replace(MODEL4, network=lambda: own)) is own
+    assert isinstance(build(replace(MODEL4, network=Mine)), Mine)
 
 
 def test_a_crop_keeps_the_pixels_in_the_middle():
@@ -192,6 +191,25 @@ class Nothing(Mine):
         super().forward(images)
 
 
+class Broken(Mine):
+    def forward(self, images):
+        return super().forward(images[:, :, :5])
+
+
+class Hidden(Mine):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(10, 10)]
+
+
+class Noisy(Mine):
+    def forward(self, images):
+        return torch.dropout(super().forward(images), 0.5, True)
+
+
+SHARED = Mine()
+
+
 class Fixed(nn.Flatten):
     def forward(self, images):
         return super().forward(images)[:, :10]
@@ -207,7 +225,11 @@ class Fixed(nn.Flatten):
         (Nothing, "it gives NoneType; let forward() return the logits."),
         (Fixed, "Fixed has no parameters that can be trained."),
         (NeedsWidth, "made without arguments .*'width'.*: network=lambda: NeedsWidth(...)."),
-        (lambda: nn.Linear(784, 10), "two images end in: .*shapes cannot be multiplied"),
+        (lambda: nn.Linear(784, 10), "with two images it fails: .*shapes cannot be multiplied"),
+        (Broken, "it fails at line .*return super().forward(images[:, :, :5]): .*shapes cannot be multiplied"),
+        (lambda: SHARED, "must be a new one for each run"),
+        (Hidden, "Hidden.layers is a list of layers, which torch neither trains nor saves; use nn.ModuleList"),
+        (Noisy, "Noisy gives other logits each time for the same images"),
         (lambda: None, "must be or give an nn.Module, not NoneType."),
     ],
 )

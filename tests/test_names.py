@@ -51,3 +51,9 @@ def test_the_own_number_of_epochs_changes_nothing():
 def test_a_number_of_epochs_that_no_experiment_can_have_is_refused():
     with pytest.raises(InputError, match="epochs must be a whole number"):
         with_epochs(MODEL4, 0)
+
+
+@pytest.mark.parametrize("given", ["Model4", None, {"epochs": 3}])
+def test_what_is_no_experiment_is_refused_with_what_to_give(given):
+    with pytest.raises(InputError, match=r"give an experiment, SERIES\['Model4'\] for example, not "):
+        check_name(given)

@@ -204,7 +204,7 @@ RANDOM = np.random.default_rng(0)
         (b"", "no picture in a format"),
         (file_of(drawing(3), "PNG")[:200], "cannot read the picture"),
         ("nowhere.png", "No such file"),
-        (np.full((28, 28), np.nan), "no finite number"),
+        (np.full((28, 28), np.nan), "replace nan"),
         (np.linspace(0, 16, 784).reshape(28, 28), r"from 0 to 1, or from 0 to 255 .* from 0 to 16: divide them by 16 "),
         (np.linspace(-0.42, 2.82, 784).reshape(28, 28), "from -0.42 to 2.82: they look normalized, .*by itself"),
         (np.zeros((10, 1, 28, 28)), r"\(H, W\), .* in a batch of one, not float64 of shape \(10, 1, 28, 28\)"),

@@ -105,7 +105,7 @@ def test_a_record_of_another_definition_is_named_and_not_used_and_a_new_one_sets
     assert not capsys.readouterr().out
     assert records.recorded(changed, [0], tmp_path) == {}
     assert (
-        f"Short (seeds 0) in {tmp_path / 'test'} are of another definition; they are not used."
+        f"Short (seeds 0) in {tmp_path / 'test'} have other settings or another network; they are not used."
         in capsys.readouterr().out
     )
     assert run_one(changed, 0, tmp_path, quiet=True).definition_hash == records.definition_hash(changed)

@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import astuple, replace
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch import nn
 
 from src import InputError, data, training
+from src.data import Digits
 from src.experiments import MODEL1, MODEL4, AdamW, Constant, OneCycle
 from src.model import build
 from src.training import Batch, check_training, evaluate, fit, make_optimizer, plan_epoch, predict
@@ -280,17 +282,32 @@ def test_images_come_to_the_device_of_the_network():
     [
         (data.normalize, "from -0.42421 to 2.8215: they look normalized, and predict() normalizes by itself."),
         (lambda images: images / 255 * 16, "from 0 to 16: divide them by 16 if that is full brightness."),
+        (lambda images: images // 16, "from 0 to 15: divide them by 15 if that is full brightness."),
         (lambda images: images.int() * 257, "from 0 to 65535: divide them by 65535 if that is full brightness."),
-        (lambda images: images / 0, "from nan to nan: replace what is no finite number."),
+        (lambda images: images / 0, "from nan to nan: replace nan and infinity."),
         (lambda images: images[:, :, :20], "(N, 1, 28, 28), not torch.uint8 of shape (250, 1, 20, 28)."),
         (lambda images: images.flatten(1), "(N, 1, 28, 28), not torch.uint8 of shape (250, 784)."),
         (lambda images: images.expand(-1, 3, -1, -1), "not torch.uint8 of shape (250, 3, 28, 28)."),
         (lambda images: "digit.png", "(N, 1, 28, 28), not str."),
     ],
-    ids="normalized;to 16;to 65535;not finite;cut off;flat;colours;a path".split(";"),
+    ids="normalized;to 16;bytes to 15;to 65535;not finite;cut off;flat;colours;a path".split(";"),
 )
 def test_what_are_no_pixels_is_refused_in_one_sentence_with_what_is_accepted(network, change, words):
     with pytest.raises(InputError) as error:
         predict(network, change(data.load("test").images[:250]))
     assert str(error.value).endswith(words) and "\n" not in str(error.value)
     assert "from 0 to 1, or from 0 to 255" in str(error.value) or "(28, 28), (N, 28, 28)" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda digits: digits[:0], "there are no digits to learn from."),
+        (lambda digits: Digits((digits.images > 127).to(torch.uint8), digits.labels), "0 and 1; multiply them by 255."),
+        (lambda digits: Digits(digits.images // 16, digits.labels), "from 0 to 15: divide them by 15"),
+    ],
+    ids=["none", "a mask", "too dark"],
+)
+def test_digits_that_training_and_prediction_would_scale_differently_are_refused_before_training(change, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        next(fit(build(SHORT), SHORT, change(data.load("train")[:64])))

@@ -95,3 +95,16 @@ def test_foreign_weights_are_one_sentence(tmp_path, metadata):
     save_file({"weight": torch.zeros(3)}, tmp_path / "foreign.safetensors", metadata)
     with pytest.raises(InputError, match="damaged or were not written by"):
         load(tmp_path / "foreign.safetensors")
+
+
+def test_weights_that_other_code_answers_otherwise_with_are_refused(path, monkeypatch):
+    monkeypatch.setattr(nn.ReLU, "forward", lambda module, maps: nn.functional.softplus(maps))
+    with pytest.raises(InputError, match="was saved by other code.*answers otherwise"):
+        load(path)
+
+
+def test_a_network_of_the_series_is_loaded_without_a_class_and_weights_have_one_ending(run, path):
+    with pytest.raises(InputError, match="no network of one's own"):
+        load(path, network=nn.Flatten)
+    with pytest.raises(InputError, match="let the name end in .safetensors"):
+        save(run, path.with_suffix(".pt"))

@@ -40,9 +40,9 @@ def load(path: Path, identity: str, made_by: tuple[float, ...], device: torch.de
         return print(f"The checkpoint {path} is damaged; the run starts over.", flush=True)
     state = torch.load(io.BytesIO(content[32:]), map_location="cpu", weights_only=True)
     if state["identity"] != identity:
-        return print(f"The unfinished run {path} is of another definition; the run starts over.", flush=True)
-    if not same_code(state["made_by"], made_by):
-        return print(f"The unfinished run {path} was made by other code{edited()}; the run starts over.", flush=True)
+        return print(f"{path} is unfinished, of other settings or another network; the run starts over.", flush=True)
+    if not same_code(state.get("made_by", ()), made_by):
+        return print(f"{path} is unfinished, and was made by other code{edited()}; the run starts over.", flush=True)
     for generator, random in zip(_generators(device), state["random"], strict=True):
         generator.set_rng_state(random)
     return {**state, "history": [Epoch(*numbers) for numbers in state["history"]]}

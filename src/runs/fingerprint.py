@@ -1,51 +1,69 @@
-"""What code does, in nine numbers: a record or a checkpoint that other code made is stale, and is not taken for ours.
+"""What code does, in five numbers: a record or a checkpoint that other code made is stale, and is not taken for ours.
 
 Code that is only moved or renamed keeps its fingerprint. In double precision that of another processor agrees to nine
 digits; in single precision, rounding would decide after a few steps."""
 
 import contextlib
 import math
+import re
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from src import ROOT, InputError, data
+from src.contract import check_training
 from src.experiments import Experiment
 from src.runs.machine import make_network, reproducible
 from src.training import evaluate, fit, make_optimizer, predict
 
-STEPS, BATCH, IMAGES = 8, 32, 256  # the first of the training images: one batch to learn from, the others to answer
+# Some of the first training images to learn from, in epochs of two unequal batches, and the others to answer.
+EPOCHS, BATCH, LEARNED, IMAGES = 4, 20, 32, 256
 CLOSE = 1e-6  # relative; rounding differs by less, any other code by more
+STARTED = time.time()  # about when this process read the code
 
 
 def fingerprint(experiment: Experiment) -> tuple[float, ...]:
-    """Return the losses of a training of eight steps over the whole schedule, and that of its network in the end.
+    """Return the losses of four epochs of two steps over the whole schedule, and that of the network in the end.
 
-    Always on the CPU; fewer losses if they do not stay finite. A network of one's own is trained in single precision,
-    because it may insist on it: its records stay on the machine that made them."""
-    tiny, losses = replace(experiment, epochs=STEPS, batch_size=BATCH), []
+    Always on the CPU; infinity is the last if they do not stay finite. A network of one's own is trained in single
+    precision, because it may insist on it: its records stay on the machine that made them."""
+    tiny, losses = replace(experiment, epochs=EPOCHS, batch_size=BATCH), []
     with torch.random.fork_rng(devices=[]), reproducible(), contextlib.ExitStack() as stack:
         if not experiment.network:
             stack.enter_context(_double_precision())
-        stack.enter_context(_Dropout())
-        torch.manual_seed(0)
+            stack.enter_context(_Dropout())
+        torch.default_generator.manual_seed(0)  # and not that of a GPU
         network, digits = make_network(tiny, torch.device("cpu")), data.load("train")[:IMAGES]
-        loop = tiny.fit or fit
-        with contextlib.suppress(InputError):
-            for epoch in loop(network, tiny, digits[:BATCH], optimizer=make_optimizer(tiny, network)):
+        learned, others, loop = digits[:LEARNED], digits[LEARNED:], tiny.fit or fit
+        check_training(network, tiny, learned)
+        try:
+            for epoch in loop(network, tiny, learned, optimizer=make_optimizer(tiny, network)):
                 losses.append(epoch.train_loss)
-            losses.append(evaluate(predict(network, digits[BATCH:].images), digits[BATCH:].labels)[0])
+            losses.append(evaluate(predict(network, others.images), others.labels)[0])
+        except InputError:
+            losses.append(math.inf)
     return tuple(float(f"{loss:.10g}") for loss in losses)
 
 
-def same_code(one: Sequence[float] | None, other: Sequence[float]) -> bool:
-    """Say whether two fingerprints are equal but for rounding; None is that of a record which has none."""
-    alike = (math.isclose(*pair, rel_tol=CLOSE) for pair in zip(one or (), other, strict=False))
-    return one is not None and len(one) == len(other) and all(alike)
+def same_code(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Say whether two fingerprints are equal but for rounding; an empty one, of an older record, equals none."""
+    alike = (math.isclose(*pair, rel_tol=CLOSE) for pair in zip(one, other, strict=False))
+    return 0 < len(one) == len(other) and all(alike)
+
+
+def not_reloaded() -> str | None:
+    """Say which files of src and studies were edited after this process read them, and what to do."""
+    ours = [module.__file__ for name, module in sys.modules.items() if re.match(r"(src|studies)\b", name)]
+    late = [Path(file) for file in ours if file and Path(file).exists() and Path(file).stat().st_mtime > STARTED]
+    names = ", ".join(file.relative_to(ROOT).as_posix() for file in late)
+    return f"Edited since this process read it: {names}; restart it (the kernel of a notebook)." if late else None
 
 
 def edited() -> str:
@@ -61,16 +79,18 @@ def edited() -> str:
 
 @contextlib.contextmanager
 def _double_precision() -> Iterator[None]:
+    before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         with mock.patch.object(torch.Tensor, "float", torch.Tensor.double):
             yield
     finally:
-        torch.set_default_dtype(torch.float32)
+        torch.set_default_dtype(before)
 
 
 class _Dropout(TorchDispatchMode):  # that of torch draws other numbers on a processor of another make
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is torch.ops.aten.bernoulli_.float:
-            return args[0].copy_(torch.rand(args[0].shape) < args[1])
+            tensor, probability = (*args, 0.5)[:2]  # a probability of 0.5 is left out
+            return tensor.copy_(torch.rand(tensor.shape) < probability)
         return func(*args, **kwargs or {})

@@ -34,9 +34,10 @@ def reproducible(threads: int = 1) -> Iterator[None]:
 
 def make_network(experiment: Experiment, device: torch.device, threads: int = 1) -> nn.Module:
     """Make the network of a run on a device, in the memory layout that suits its threads."""
-    # In channels_last, MPS has had wrong gradients, a GPU is slower with small networks, several threads no faster.
-    layout = torch.channels_last if device.type == "cpu" and threads == 1 else torch.contiguous_format
-    return build(experiment).to(device, memory_format=layout)
+    # In channels_last, MPS has had wrong gradients, a GPU is slower with small networks, several threads no faster, and
+    # view() in a network of one's own ends in an error.
+    suits = device.type == "cpu" and threads == 1 and not experiment.network
+    return build(experiment).to(device, memory_format=torch.channels_last if suits else torch.contiguous_format)
 
 
 def choose_device(name: str) -> torch.device:

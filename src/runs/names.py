@@ -15,7 +15,9 @@ def changes(before: Experiment, after: Experiment) -> list[str]:
 
 
 def check_name(experiment: Experiment, among: dict[str, Experiment] = SERIES) -> None:
-    """Raise InputError for an experiment that has the name of one of others, but not its fields."""
+    """Raise InputError for an experiment that has the name of one of others, but not its fields; and for a name."""
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"give an experiment, SERIES['Model4'] for example, not {experiment!r:.40}.")
     known = among.get(experiment.name, experiment)
     if differences := changes(known, experiment):
         remedy = f"give it a name of its own: replace(..., name='{known.name}-changed')."

@@ -15,7 +15,7 @@ from src.contract import check_network
 from src.experiments import Experiment
 from src.model import count_parameters
 from src.runs import checkpoints, files
-from src.runs.fingerprint import fingerprint
+from src.runs.fingerprint import fingerprint, not_reloaded
 from src.runs.machine import choose_device, make_network, peak_memory, reproducible
 from src.runs.names import check_name
 from src.runs.progress import at_chance, progress, title
@@ -90,8 +90,8 @@ def train(
     with reproducible(threads):
         torch.manual_seed(seed)
         network = make_network(experiment, device, threads)
-        if (hint := check_network(network, device)) and not quiet:
-            print(hint)
+        for hint in filter(None, [not_reloaded(), check_network(network, device)]):
+            print(hint * (not quiet), end="\n" * (not quiet))
         optimizer = make_optimizer(experiment, network)
         train_digits, test_digits = (data.load(part).to(device) for part in (data.TRAINED_ON[split], split))
         identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))

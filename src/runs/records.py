@@ -45,7 +45,7 @@ class Record:
     history: tuple  # of Epochs
     predictions: str  # one digit per image of the split, by the network that the run ends with
     train_accuracy: float | None = None  # of that network on its training images, as they are; older records lack it
-    fingerprint: tuple | None = None  # of the code that trained it, see fingerprint.py
+    fingerprint: tuple = ()  # of the code that trained it, see fingerprint.py; older records lack it
 
     @property
     def final(self) -> Epoch:
@@ -74,7 +74,7 @@ def definition(experiment: Experiment, network: nn.Module | None = None) -> dict
     if experiment.network:
         from src.runs.own import describe
 
-        fields["network"] = describe(network or build(experiment))
+        fields["network"] = describe(build(experiment) if network is None else network)
     return fields
 
 
@@ -134,7 +134,7 @@ def load(path: Path) -> Record:
         fields = json.loads(path.read_text())
         fields["history"] = tuple(Epoch(*epoch) for epoch in fields["history"])
         fields["predictions"] = "".join(fields["predictions"])
-        fields["fingerprint"] = tuple(fields["fingerprint"])
+        fields["fingerprint"] = tuple(fields.get("fingerprint", ()))
         record = Record(**fields)
         complaint = _complaint(record, path)
     except (OSError, TypeError, ValueError, IndexError, KeyError) as error:
@@ -172,15 +172,18 @@ def recorded(
     """Return the Records that a folder has of an experiment, by seed, without stale ones; unless quiet, say which.
 
     seeds: None for all. Stale is what is of another definition, or of code that trains otherwise (fingerprint.py)."""
-    there = {record.seed: record for record in load_of(experiment.name, folder, split)}
-    found = {seed: there[seed] for seed in (there if seeds is None else seeds) if seed in there}
+    if seeds is None:
+        found = {record.seed: record for record in load_of(experiment.name, folder, split)}
+    else:
+        paths = {seed: path_of(folder, experiment.name, seed, split) for seed in seeds}
+        found = {seed: load(path) for seed, path in paths.items() if path.exists()}
     if not found:
         return {}
     expected, made_by = definition_hash(experiment), fingerprint(experiment)
     defined = {seed: record for seed, record in found.items() if record.definition_hash == expected}
     fresh = {seed: record for seed, record in defined.items() if same_code(record.fingerprint, made_by)}
     for stale, why in [
-        (found.keys() - defined, "are of another definition"),
+        (found.keys() - defined, "have other settings or another network"),
         (defined.keys() - fresh, f"were made by other code than today's{edited()}"),
     ]:
         if stale and not quiet:

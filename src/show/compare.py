@@ -35,8 +35,12 @@ def compare(experiment: Experiment, against: str | Experiment, seeds: Iterable[i
     if before and not before.keys() & set(seeds):
         known = f"{base.name} is recorded with the seeds {seed_range(list(before.values()))}"
         raise InputError(f"{known}; choose some of them, such as range(3): only seeds that both have are compared.")
-    before = list((before or recorded(base, None, RUNS, quiet=True) | _runs(base, seeds)).values())
-    after = list(_runs(experiment, seeds).values())
+    if not before:
+        before = recorded(base, None, RUNS)
+        if lacking := [seed for seed in seeds if seed not in before]:
+            _print(f"Today's code has no records of {base.name} with the seeds {lacking}, so it is trained first.")
+        before |= {seed: run_one(base, seed, RUNS) for seed in lacking}
+    before, after = list(before.values()), list(_runs(experiment, seeds).values())
 
     records_by_name, name = {base.name: before, experiment.name: after}, f"{experiment.name}-against-{base.name}.png"
     print(f"\n{text(summary(records_by_name))}\n")
@@ -48,7 +52,7 @@ def compare(experiment: Experiment, against: str | Experiment, seeds: Iterable[i
 def _experiment(against):  # the one that a name says
     if isinstance(against, Experiment):
         check_name(against)
-    elif against not in SERIES:
+    elif not isinstance(against, str) or against not in SERIES:
         remedy = f"choose one of {', '.join(SERIES)}, or give the experiment itself in the place of its name"
         raise InputError(f"cannot compare with {against!r:.40}; {remedy}.")
     return against if isinstance(against, Experiment) else SERIES[against]
@@ -68,8 +72,8 @@ def _nothing_to_compare(experiment, base):  # the sentence for an experiment tha
     if experiment in (base, with_epochs(base, experiment.epochs)) or experiment.epochs == base.epochs:
         remedy = "Replace the line that sets the experiment and run all cells: this cell then says whether your change"
         return f"This is {base.name} without a change, so there is nothing to compare. {remedy} was better."
-    epochs = f"its {experiment.epochs} epochs in the place of {base.epochs}"
-    return f"{experiment.name} changes nothing of {base.name} but {epochs}: runs of unequal length get no verdict."
+    unequal = f"{experiment.epochs} in the place of {base.epochs}: runs of unequal length get no verdict"
+    return f"{experiment.name} changes nothing of {base.name} but the number of epochs, {unequal}."
 
 
 def _runs(experiment, seeds):  # the Records by seed, from results/ or runs/; trained where neither has one

@@ -30,7 +30,8 @@ def values(records: Sequence[Record], quantity: str) -> list[float]:
 def on_shared_seeds(*experiments: Sequence[Record]) -> list[list[Record]]:
     """Return the records of each experiment, those of seeds that all of them have."""
     shared = set.intersection(*({record.seed for record in records} for records in experiments))
-    return [[record for record in records if record.seed in shared] for records in experiments]
+    ordered = [sorted(records, key=lambda record: record.seed) for records in experiments]
+    return [[record for record in records if record.seed in shared] for records in ordered]
 
 
 def differences(before: Sequence[Record], after: Sequence[Record]) -> list[float]:

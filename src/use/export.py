@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from src import InputError
 from src.data import normalize
 from src.runs import files
 
@@ -26,7 +27,10 @@ def fold(network: nn.Sequential) -> nn.Sequential:
             modules.append(module)
         if isinstance(module, nn.Conv2d) and module.bias is None:
             module.bias = nn.Parameter(torch.zeros(module.out_channels, dtype=module.weight.dtype))
-    return nn.Sequential(*modules).float().requires_grad_(False).eval()
+    folded, images = nn.Sequential(*modules).float().requires_grad_(False).eval(), torch.rand(2, 1, 28, 28)
+    if not torch.allclose(folded(images), copy.deepcopy(network).cpu().eval()(images), rtol=1e-3, atol=1e-3):
+        raise InputError("only networks of a layer line can be exported; this one does more than its modules in turn.")
+    return folded
 
 
 class FromPixels(nn.Module):

@@ -16,7 +16,7 @@ from torch import nn
 from src import ROOT, InputError, data
 from src.experiments import SERIES
 from src.runs import files
-from src.runs.records import RESULTS, load_of
+from src.runs.records import RESULTS, recorded
 from src.use.export import fold
 from src.use.weights import load
 
@@ -39,7 +39,7 @@ def page() -> str:
     """Return the page as HTML: its parts, the networks of the series and an example of each digit.
 
     Raises InputError for weights or records that cannot be read, and for a network that the page cannot compute."""
-    records_by_name = {name: load_of(name, RESULTS) for name in SERIES}
+    records_by_name = {name: list(recorded(SERIES[name], None, RESULTS).values()) for name in SERIES}
     if lacking := [name for name, records in records_by_name.items() if not records]:
         raise InputError(f"{RESULTS} lacks the records of {', '.join(lacking)}; check them out again.")
     networks = [

@@ -91,7 +91,7 @@ def _from_array(values: np.ndarray | torch.Tensor) -> Image.Image:
     if values.ndim != 3 or values.shape[2] not in CHANNELS or not values.numel():
         layouts = "(H, W), (H, W, 1, 3 or 4) or (1, 3 or 4, H, W), alone or in a batch of one"
         raise InputError(f"an array must be a picture of shape {layouts}, not {given}.")
-    values = pixels(values.detach().cpu()).round().to(torch.uint8)
+    values = pixels(values.detach().cpu(), dark=True).round().to(torch.uint8)
     return Image.fromarray(values.squeeze(2).numpy())
 
 

@@ -15,9 +15,11 @@ from src import InputError
 from src.experiments import Constant, Experiment
 from src.model import build
 from src.runs import files
+from src.runs.fingerprint import edited
 from src.runs.one import Run
 from src.runs.own import describe
 from src.runs.records import RESULTS, definition
+from src.training import predict
 
 WEIGHTS = RESULTS / "weights"
 
@@ -25,10 +27,12 @@ WEIGHTS = RESULTS / "weights"
 def save(run: Run, path: str | Path) -> None:
     """Write the weights of a run to a file.safetensors; the same run gives the same bytes.
 
-    Raises InputError if the file cannot be written."""
+    Raises InputError for another ending of the name and if the file cannot be written."""
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"cannot save weights as {path}; let the name end in .safetensors.")
     tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in run.network.state_dict().items()}
     about = dict(experiment=run.experiment.name, definition=definition(run.experiment, run.network), seed=run.seed)
-    about |= dict(record=run.record.hash, sha256=_digest(tensors))
+    about |= dict(record=run.record.hash, sha256=_digest(tensors), logits=_answers(run.network))
     metadata = {"run": json.dumps(about, sort_keys=True)}  # one entry: safetensors writes several in any order
     files.write(Path(path), safetensors.torch.save(tensors, metadata))
 
@@ -46,21 +50,34 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
         fields["name"], source = about["experiment"], fields.pop("network", None)
     except (KeyError, TypeError, AttributeError) as error:
         raise _unusable(path_of(name)) from error
-    if source and not network:
-        raise InputError(f"{path_of(name)} has a network of somebody's own; load it with its class: network=Mine.")
+    if bool(source) != bool(network):
+        how = "a network of one's own; load it with its class: network=Mine" if source else "no network of one's own"
+        raise InputError(f"{path_of(name)} has {how}.")
     try:
-        made = build(kind(target=(), schedule=Constant(0.001), network=network if source else None, **fields))
+        made = build(kind(target=(), schedule=Constant(0.001), network=network, **fields))
         if not source or describe(made) == source:
             made.load_state_dict(tensors)
         else:
             raise InputError("they are of another network than this, or of another version of it")
     except (InputError, TypeError) as error:
-        remedy = "if a study trained it: load(..., Recipe), from studies.recipes"
+        remedy = "if a study trained it: load(..., Recipe), from studies.recipes" if not source else "load that one"
         raise InputError(f"cannot build the network of {path_of(name)} ({error}); {remedy}.") from error
     except RuntimeError as error:
         raise _unusable(path_of(name)) from error
-    # The memory layout that all records were made with, for the same rounding.
-    return made.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+    # The memory layout that make_network() has, for the same rounding.
+    layout = torch.contiguous_format if source else torch.channels_last
+    made = made.requires_grad_(False).eval().to(memory_format=layout)
+    answers = _answers(made)
+    if not torch.allclose(*map(torch.tensor, (answers, about.get("logits", answers))), rtol=1e-3, atol=1e-2):
+        raise InputError(f"{path_of(name)} was saved by other code{edited()}, in which its network answers otherwise.")
+    return made
+
+
+def _answers(network: nn.Module) -> list[float]:
+    """Return the logits of a network for two images, which only the same code gives."""
+    images = torch.linspace(0, 255, 2 * 28**2).reshape(2, 1, 28, 28)
+    device = next(network.parameters()).device
+    return [round(logit, 4) for logit in predict(network, images.to(device)).flatten().tolist()]
 
 
 def path_of(name: str | Path) -> Path:

@@ -5,6 +5,7 @@ torchvision transforms on PIL images, a DataLoader, nn.Dropout, the default memo
 
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -130,6 +131,7 @@ def measure() -> dict:
     """Train the loop's own recipe from SEEDS, two at a time in processes of one thread; return JSON values."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         reached = list(pool.map(accuracies, [B4] * len(SEEDS), SEEDS))
+    shutil.rmtree(RUNS / "usual")
     return dict(machine=machine(), experiment=B4.name, seeds=list(SEEDS), accuracies=reached)
 
 

@@ -210,18 +210,24 @@ def test_a_bench_that_there_is_not_is_refused_with_the_names_of_all(benches, cap
 # report and weights: what they do is in test_readme.py and test_weights.py
 
 
-@pytest.mark.parametrize("arguments, done", [(["report"], "written"), (["report", "--check"], "compared")])
-def test_report_writes_or_only_compares(monkeypatch, capsys, arguments, done):
-    monkeypatch.setattr(readme, "publish", lambda: "written")
-    monkeypatch.setattr(readme, "check", lambda: "compared")
-    assert main(arguments) == 0
-    assert capsys.readouterr().out == f"{done}\n"
+@pytest.mark.parametrize("arguments, done", [(["report"], "Written."), (["report", "--check"], "Compared.")])
+def test_report_checks_the_code_and_writes_or_only_compares(evidence, monkeypatch, capsys, arguments, done):
+    checked = []
+    monkeypatch.setattr("studies.evidence.load_evidence", lambda: evidence)
+    monkeypatch.setattr("studies.evidence.check_code", checked.append)
+    monkeypatch.setattr("src.runs.fingerprint.edited", lambda: "")
+    monkeypatch.setattr(readme, "publish", lambda evidence: "Written.")
+    monkeypatch.setattr(readme, "check", lambda evidence: "Compared.")
+    assert main(arguments) == 0 and checked == [evidence]
+    assert capsys.readouterr().out == f"{done} Today's code trains what they claim.\n"
 
 
 def test_report_check_fails_with_one_sentence_where_something_disagrees(monkeypatch, capsys):
-    def disagrees():
+    def disagrees(evidence):
         raise InputError("README.md, line 7, says otherwise.")
 
+    monkeypatch.setattr("studies.evidence.load_evidence", lambda: None)
+    monkeypatch.setattr("studies.evidence.check_code", lambda evidence: None)
     monkeypatch.setattr(readme, "check", disagrees)
     assert main(["report", "--check"]) == 2
     assert capsys.readouterr().err == "error: README.md, line 7, says otherwise.\n"

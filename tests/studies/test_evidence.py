@@ -49,6 +49,15 @@ def test_a_stale_record_is_named_and_counts_again_when_it_was_run_anew(folder, k
     assert len(load_all(folder)["Short"]) == 3
 
 
+def test_a_record_that_the_code_of_today_would_not_make_is_named(evidence):
+    shown = replace(evidence, trials={}, resplits={})
+    module.check_code(shown)  # all that was evaluated on the test set
+    few = {name: evidence.tests[name] for name in ("Model3", "Plain")}
+    altered = replace(few["Plain"][3], fingerprint=(*few["Plain"][3].fingerprint[:-1], 1.0))
+    with pytest.raises(InputError, match="code of today.* does not train Plain as its records claim"):
+        module.check_code(replace(shown, tests=few | {"Plain": [altered]}))
+
+
 def test_a_record_copied_to_another_seed_is_refused(folder):
     path = records.path_of(folder, "Short", 0)
     fields = json.loads(path.read_text()) | {"seed": 1}

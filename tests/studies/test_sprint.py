@@ -116,7 +116,8 @@ def test_a_goal_is_met_only_by_a_recipe_that_reaches_the_accuracy(evidence):
 
 def test_what_the_usual_loop_reaches_is_its_own(evidence):
     own = evidence.timing("usual")
-    assert own["seeds"] == list(range(10)) and {len(epochs) for epochs in own["accuracies"]} == {B4.epochs}
+    assert own["seeds"] == list(range(len(own["accuracies"]))) and len(own["seeds"]) >= 3
+    assert {len(epochs) for epochs in own["accuracies"]} == {B4.epochs}
     assert timed.reached(timed.USUAL, evidence) == [100 * epochs[-1] for epochs in own["accuracies"]]
     assert interval(timed.reached(timed.USUAL, evidence)) in usual.text(own)
     means = [fmean(epoch) for epoch in zip(*own["accuracies"], strict=True)]
