@@ -78,8 +78,8 @@ def check_network(network: nn.Module, device: torch.device | str = "cpu") -> str
         logits, again = (network.eval()(values.reshape(2, 1, 28, 28)) for _ in range(2))
     except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename != __file__ and "torch" not in frame.filename]
-        where = f" at line {own[-1].lineno}, {own[-1].line}" if own else ""
+        theirs = [frame for frame in frames if frame.filename != __file__ and "torch" not in frame.filename]
+        where = f" at line {theirs[-1].lineno}, {theirs[-1].line}" if theirs else ""
         why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(f"the network {name} {must}; with two images it fails{where}: {why}.") from error
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, 10):

@@ -90,8 +90,9 @@ def train(
     with reproducible(threads):
         torch.manual_seed(seed)
         network = make_network(experiment, device, threads)
-        for hint in filter(None, [not_reloaded(), check_network(network, device)]):
-            print(hint * (not quiet), end="\n" * (not quiet))
+        hints = [not_reloaded(), check_network(network, device)]
+        for hint in [] if quiet else filter(None, hints):
+            print(hint)
         optimizer = make_optimizer(experiment, network)
         train_digits, test_digits = (data.load(part).to(device) for part in (data.TRAINED_ON[split], split))
         identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))

@@ -167,11 +167,17 @@ def _labels(split):  # as a string of digits
 
 
 def recorded(
-    experiment: Experiment, seeds: Iterable[int] | None, folder: Path, split: str = "test", quiet: bool = False
+    experiment: Experiment,
+    seeds: Iterable[int] | None,
+    folder: Path,
+    split: str = "test",
+    quiet: bool = False,
+    made_by: tuple[float, ...] = (),
 ) -> dict[int, Record]:
     """Return the Records that a folder has of an experiment, by seed, without stale ones; unless quiet, say which.
 
-    seeds: None for all. Stale is what is of another definition, or of code that trains otherwise (fingerprint.py)."""
+    seeds: None for all. made_by: the fingerprint of today's code, if it is known. Stale is what is of another
+    definition, or of code that trains otherwise (fingerprint.py)."""
     if seeds is None:
         found = {record.seed: record for record in load_of(experiment.name, folder, split)}
     else:
@@ -179,7 +185,7 @@ def recorded(
         found = {seed: load(path) for seed, path in paths.items() if path.exists()}
     if not found:
         return {}
-    expected, made_by = definition_hash(experiment), fingerprint(experiment)
+    expected, made_by = definition_hash(experiment), made_by or fingerprint(experiment)
     defined = {seed: record for seed, record in found.items() if record.definition_hash == expected}
     fresh = {seed: record for seed, record in defined.items() if same_code(record.fingerprint, made_by)}
     for stale, why in [

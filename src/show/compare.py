@@ -50,12 +50,13 @@ def compare(experiment: Experiment, against: str | Experiment, seeds: Iterable[i
 
 
 def _experiment(against):  # the one that a name says
-    if isinstance(against, Experiment):
-        check_name(against)
-    elif not isinstance(against, str) or against not in SERIES:
+    if isinstance(against, str) and against in SERIES:
+        return SERIES[against]
+    if not isinstance(against, Experiment):
         remedy = f"choose one of {', '.join(SERIES)}, or give the experiment itself in the place of its name"
         raise InputError(f"cannot compare with {against!r:.40}; {remedy}.")
-    return against if isinstance(against, Experiment) else SERIES[against]
+    check_name(against)
+    return against
 
 
 def _checked(seeds):  # as a sorted list

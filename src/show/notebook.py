@@ -100,6 +100,9 @@ def report(run: Run) -> None:
     }
     for kind, figure in drawn.items():
         display(figures.save(figure, f"{name}-{kind}.png"))
-    committed = [recorded(run.experiment, [k], RESULTS, f"resplit-{k}", quiet=k > 0) for k in range(10)]
-    resplits = [one for found in committed for one in found.values()] or [record] * run.split.startswith("resplit")
+    resplits = []
+    for k in range(10):
+        found = recorded(run.experiment, [k], RESULTS, f"resplit-{k}", quiet=k > 0, made_by=run.fingerprint)
+        resplits += found.values()
+    resplits = resplits or [record] * run.split.startswith("resplit")
     show(analysis(record, run.experiment.target, resplits), record=record.hash)

@@ -29,8 +29,7 @@ from studies.together import train_together
 
 USUAL, USUAL_ONE = "the usual loop, all threads", "the usual loop, one thread"
 OURS, ONE_THREAD = "our loop, the same recipe", f"{SPRINT.name}, one thread"
-OTHERS = {USUAL: B4, USUAL_ONE: B4, OURS: B4}
-WAYS = OTHERS | {experiment.name: experiment for experiment in LADDER} | {ONE_THREAD: SPRINT}
+WAYS = {USUAL: B4, USUAL_ONE: B4, OURS: B4} | {rung.name: rung for rung in LADDER} | {ONE_THREAD: SPRINT}
 ROUNDS = 2
 
 
