@@ -78,11 +78,11 @@ class Checked:
             name, value = f"{type(self).__name__}.{field.name}", getattr(self, field.name)
             if field.type in (int, float):
                 check_number(name, value, *field.metadata["range"], whole=field.type is int)
+            elif "check" in field.metadata and not (isinstance(value, field.type) and field.metadata["check"](value)):
+                raise InputError(f"{name} must be {field.metadata['words']}, not {' '.join(repr(value).split()):.60}.")
             elif not isinstance(value, field.type):
                 kind = getattr(field.type, "__name__", None) or re.sub(r"\w+\.", "", str(field.type))
                 raise InputError(f"{name} must be of type {kind}, not {value!r}.")
-            elif "check" in field.metadata and not field.metadata["check"](value):
-                raise InputError(f"{name} must be {field.metadata['words']}, not {' '.join(repr(value).split()):.60}.")
 
 
 # What a target may speak of, in which unit: accuracies are those of the final network, on images as they are.

@@ -1,6 +1,7 @@
 """What goes into a network and comes out of it: whatever people have is taken, or refused in one sentence."""
 
 import copy
+import functools
 import inspect
 import math
 import traceback
@@ -45,6 +46,31 @@ def pixels(images: Tensor, dark: bool = False) -> Tensor:
         hint = "replace nan and infinity"
     accepted = "pixels must be numbers from 0 to 1, or from 0 to 255 with some above 127"
     raise InputError(f"{accepted}; these are from {low:.5g} to {high:.5g}: {hint}.")
+
+
+def is_optimizer(value: object) -> bool:
+    """Say whether a value makes an optimizer that steps without more than gradients: it is tried on two parameters."""
+    if isinstance(value, Checked):
+        return True
+    kind = value.func if isinstance(value, functools.partial) and not value.args else value
+    if getattr(torch.optim, getattr(kind, "__name__", ""), None) is not kind:
+        return False
+    parameters = [nn.Parameter(torch.zeros(shape)) for shape in [(2,), (2, 2, 3, 3)]]
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    try:
+        value(parameters).step()
+        return True
+    except (AttributeError, TypeError, ValueError, RuntimeError):  # unknown settings, or step() needs more
+        return False
+
+
+def is_schedule(value: object) -> bool:
+    """Say whether a value is a schedule, or a function that gives rates from 0 to 10 where it is tried."""
+    try:
+        return isinstance(value, Checked) or all(0 <= float(value(done)) <= 10 for done in (0.0, 0.5, 1.0))
+    except (TypeError, ValueError, ArithmeticError, LookupError):
+        return False
 
 
 def own(make: Callable) -> nn.Module:

@@ -63,6 +63,14 @@ def load(split: str) -> Digits:
     return digits[held_out if split in TRAINED_ON else ~held_out]
 
 
+def mislabel(digits: Digits, fraction: float) -> Digits:
+    """Return digits of which a fraction, drawn at random and always the same, has another label than its own."""
+    draw, labels = np.random.RandomState(0), digits.labels.clone()
+    chosen = torch.from_numpy(draw.permutation(len(digits))[: round(fraction * len(digits))])
+    labels[chosen] = (labels[chosen] + torch.from_numpy(draw.randint(1, 10, len(chosen)))) % 10
+    return Digits(digits.images, labels)
+
+
 def normalize(images: torch.Tensor) -> torch.Tensor:
     """Scale pixels (N, 1, 28, 28) from 0..255 to zero mean and unit variance over the training set, float32."""
     return (images.float() / 255 - MEAN) / STD

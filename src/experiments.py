@@ -12,7 +12,10 @@ from torch.nn import Module
 
 from src.augment import Augmentation
 from src.checks import ByName, Checked, Condition, one_of, that_is, within
+from src.contract import is_optimizer, is_schedule
 from src.model import check_layer_line
+
+ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid")
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,23 @@ class Experiment(Checked):
     name: str = that_is("a plain file name such as 'Model4-wider'", re.compile(r"\w[\w.-]{0,99}", re.A).fullmatch)
     target: tuple = that_is("a tuple of Conditions", lambda of: all(isinstance(each, Condition) for each in of))
     layer_line: str  # the architecture; model.py explains the words
-    schedule: Constant | OneCycle
+    # The learning rate; or a function of your own: the fraction of the training that is over in, a rate out.
+    schedule: Constant | OneCycle | Callable = that_is(
+        "a schedule such as OneCycle(0.02, 0.2), or a function of the fraction done", is_schedule
+    )
     epochs: int = within(1, 1000)
     batch_size: int = within(1, 60_000, default=128)  # images
     # Records leave out what is at its default, so these defaults never change.
-    optimizer: AdamW = AdamW()
+    # AdamW(...), or any of torch.optim: torch.optim.RMSprop, partial(torch.optim.SGD, momentum=0.9).
+    optimizer: AdamW | Callable = that_is(
+        "AdamW() or one of torch.optim, such as torch.optim.SGD", is_optimizer, default=AdamW()
+    )
+    activation: str = one_of(*ACTIVATIONS, default="ReLU")  # of torch.nn, after each hidden convolution
     batch_normalization: str = one_of("none", "hidden", default="none")  # after which convolutions
     channel_dropout: float = within(0, 0.9, default=0.0)  # probability that a channel of an image is zeroed
     augmentation: Augmentation | None = None
+    train_images: int = within(1, 60_000, default=60_000)  # the first of them, if there are more
+    wrong_labels: float = within(0, 0.9, default=0.0)  # fraction of these that get another label than their own
     # Makes a network of your own in the place of the layer line's: a class or a function without arguments.
     network: Callable | None = that_is("a network's class", lambda make: not isinstance(make, Module), default=None)
 
@@ -79,6 +91,11 @@ class Experiment(Checked):
     def __post_init__(self):
         super().__post_init__()
         check_layer_line(self.layer_line)
+
+    def learning_rate(self, done: float, epoch: int) -> float:
+        """Return the rate when a fraction of the training, from 0 to 1, and so many whole epochs are over."""
+        own = not isinstance(self.schedule, Checked)
+        return float(self.schedule(done)) if own else self.schedule.learning_rate(done, epoch)
 
 
 # Model2 adds two techniques, Model3 swaps two; each rate is the best of six on the validation split (studies/ladder).
@@ -116,4 +133,9 @@ MODEL4 = replace(
     schedule=OneCycle(peak=0.02, warmup_fraction=0.2),
 )
 
+# For questions of your own, seconds a run: Model4 with a network that strides over the middle of the image, so that
+# most work is done on maps of 10x10 pixels and fewer. Chosen on the validation split.
+QUICK = replace(MODEL4, name="Quick", target=(), layer_line="C24 5x16s2 32 P 64 2x10", epochs=2)
+
 SERIES = ByName({experiment.name: experiment for experiment in [MODEL1, MODEL2, MODEL3, MODEL4]})
+BASES = ByName({**SERIES, QUICK.name: QUICK})  # what a change of your own is compared with

@@ -13,7 +13,8 @@ A layer line is a sequence of words separated by blanks, read from the image to 
     P       2x2 max pooling, stride 2
     G       global average pooling to 1x1
 
-Every convolution but the last, the classifier, is a hidden one: normalization, ReLU and dropout follow it, if any."""
+Every convolution but the last, the classifier, is a hidden one: normalization, if any, an activation, and dropout, if
+any, follow it."""
 
 import re
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ def block(layer: Layer, experiment: Checked, hidden: bool) -> nn.Module:
     if normalized:
         modules.append(nn.BatchNorm2d(layer.channels))
     if hidden:
-        modules.append(nn.ReLU())
+        modules.append(getattr(nn, experiment.activation)())
     if hidden and experiment.channel_dropout:
         modules.append(nn.Dropout2d(experiment.channel_dropout))
     return nn.Sequential(*modules)

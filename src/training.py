@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from src import InputError
 from src.augment import augment
+from src.checks import Checked
 from src.contract import as_images, check_training
 from src.data import Digits, normalize
 from src.experiments import Experiment
@@ -55,7 +57,7 @@ def plan_epoch(
     for i, indices in enumerate(batches):
         done = (before + (after - before) * (i + 0.5) / len(batches)) / whole
         augmented = experiment.augmentation is not None and done < experiment.augmentation.until
-        yield Batch(indices, experiment.schedule.learning_rate(done, epoch), augmented)
+        yield Batch(indices, experiment.learning_rate(done, epoch), augmented)
 
 
 def fit(
@@ -111,8 +113,10 @@ def fit(
 
 def make_optimizer(experiment: Experiment, network: nn.Module) -> torch.optim.Optimizer:
     """Make the optimizer of an experiment for the parameters of a network; fit() sets its learning rate."""
-    kind = getattr(torch.optim, type(experiment.optimizer).__name__)
-    return kind(network.parameters(), **vars(experiment.optimizer), fused=True)
+    make = experiment.optimizer
+    if isinstance(make, Checked):
+        make = partial(getattr(torch.optim, type(make).__name__), **vars(make), fused=True)
+    return make(network.parameters())
 
 
 @torch.no_grad()

@@ -5,53 +5,27 @@ PYTHONPATH=. .venv/bin/dask worker ADDRESS --nworkers 2 --nthreads 1, and then p
 
 import contextlib
 import logging
-import multiprocessing
-import os
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.queues import SimpleQueue
+from concurrent.futures import CancelledError
 from pathlib import Path
 
-from tqdm import tqdm
-
-from src import InputError, data
+from src import InputError
 from src.checks import check_number
 from src.experiments import Experiment
 from src.runs import progress, records
 from src.runs.names import check_name
 from src.runs.one import check_run, run_one, train
-from src.runs.progress import title
+from src.runs.progress import EpochBar, title
 from src.runs.records import RESULTS, Record, path_of, recorded
+from src.runs.several import Task, in_processes
 from studies.catalogue import EXPERIMENTS
 from studies.together import train_together
 
 SCHEDULER_WAIT = 10  # seconds to wait for the answer of a Dask scheduler, and for a first worker
 
 _one_run = threading.Lock()  # of this process: a run draws from torch's global random generator
-Task = tuple[Experiment, int]  # with its seed
-
-
-class EpochBar(tqdm):
-    """A bar over the epochs of many runs, on stderr if that is a terminal, with the time that is left."""
-
-    def __init__(self, epochs_by_title: dict[str, int]) -> None:
-        self.finished = dict.fromkeys(epochs_by_title, 0)
-        how = dict(desc="epochs", unit="epoch", mininterval=0, miniters=1, smoothing=0.05, disable=None, leave=False)
-        super().__init__(total=sum(epochs_by_title.values()), **how)
-
-    def note(self, title: str, finished: int, resumed: bool = False) -> None:
-        """Take in how many epochs of a run are finished; resumed: in an earlier sweep, so they say nothing of speed."""
-        new = finished - self.finished[title]
-        self.finished[title] = finished
-        if resumed:
-            self.n += new
-            self.last_print_n = self.n
-        else:
-            self.update(new)
 
 
 def run_many(
@@ -88,7 +62,7 @@ def run_many(
     elif scheduler:
         results = _on_cluster(missing, folder, device, split, scheduler, threads)
     elif jobs > 1:
-        results = _in_processes(missing, folder, device, split, jobs, bar, threads)
+        results = in_processes(missing, folder, split, jobs, bar.note, device=device, threads=threads)
     else:
         results = (run_one(*task, folder, split, device=device, threads=threads) for task in missing)
     with bar, contextlib.closing(results):
@@ -128,50 +102,6 @@ def _together(tasks: list[Task], folder: Path, device: str, split: str, jobs: in
         record = run.record
         records.save(record, folder)
         yield record
-
-
-def _in_processes(
-    tasks: list[Task], folder: Path, device: str, split: str, jobs: int, bar: EpochBar, threads: int
-) -> Iterator[Record]:
-    """Yield the Records of tasks as processes of this machine finish them; the bar counts their epochs meanwhile."""
-    data.load("test")  # once, so that not every process fetches it
-    processes = multiprocessing.get_context("spawn")
-    notes = processes.SimpleQueue()  # of arguments of bar.note()
-    pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])
-    try:
-        running = {
-            pool.submit(run_one, *task, folder, split, device=device, quiet=True, threads=threads) for task in tasks
-        }
-        pool.submit(int)  # an empty task: without it the pool does not watch the process that it started last
-        while running:
-            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
-            while not notes.empty():
-                bar.note(*notes.get())
-            bar.refresh()
-            yield from (future.result() for future in done)
-        pool.shutdown()  # processes that end by themselves leave no semaphores behind
-    except BrokenProcessPool as error:
-        raise InputError(
-            "a process was killed in the middle of its run, perhaps for lack of memory; run the same command again to "
-            "resume, with fewer --jobs."
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-
-
-def _follow_parent(notes: SimpleQueue) -> None:
-    """In a process of the pool: note epochs for the parent, leave Ctrl-C to it, and end when it ends, however."""
-
-    def wait_and_exit() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    progress.report = lambda *note: notes.put(note)
-    tqdm.set_lock(threading.RLock())  # its own one for processes would stay behind where this process is stopped
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=wait_and_exit, daemon=True).start()
 
 
 def _on_cluster(

@@ -1,7 +1,7 @@
 """What an experiment of a study may have beyond those of the series: schedules, optimizers, techniques, their loop."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from src import InputError, model, training
-from src.checks import Checked, one_of, within
+from src.checks import Checked, one_of, that_is, within
+from src.contract import is_optimizer, is_schedule
 from src.data import Digits
 from src.experiments import AdamW, Constant, Experiment, OneCycle
 from src.model import Layer, convolutions
@@ -88,7 +89,8 @@ def block(layer: Layer, recipe: Experiment, hidden: bool) -> nn.Module:
         modules.append(nn.BatchNorm2d(layer.channels))
         modules[-1].weight.requires_grad_(recipe.normalization_scale)
     if hidden:
-        modules.insert(-1 if normalized and recipe.relu_before_bn else len(modules), nn.ReLU())
+        activation = getattr(nn, recipe.activation)()
+        modules.insert(-1 if normalized and recipe.relu_before_bn else len(modules), activation)
     if hidden and concerned[recipe.dropout_after]:
         modules += [nn.Dropout2d(recipe.channel_dropout)] * (recipe.channel_dropout > 0)
         modules += [FastDropout(recipe.dropout)] * (recipe.dropout > 0)
@@ -158,8 +160,8 @@ def hardest_of(indices: torch.Tensor, losses: torch.Tensor, share: float) -> tor
 class Recipe(Experiment):
     """An Experiment with techniques that only studies compare."""
 
-    schedule: Constant | OneCycle | StepDecay | Plateau
-    optimizer: AdamW | Adam | SGD = AdamW()
+    schedule: Constant | OneCycle | StepDecay | Plateau | Callable = that_is("a schedule or a function", is_schedule)
+    optimizer: AdamW | Adam | SGD | Callable = that_is("an optimizer of torch.optim", is_optimizer, default=AdamW())
     batch_normalization: str = one_of("none", "hidden", "3x3", "all", default="none")  # after which convolutions
     bias: str = one_of("unless normalized", "all", "none", default="unless normalized")  # which convolutions carry one
     normalization_scale: bool = True  # whether batch normalization learns a scale beside its shift

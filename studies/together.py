@@ -72,6 +72,8 @@ def check_together(experiment: Experiment) -> None:
     techniques = [
         name for name in ("channel_dropout", "dropout", "keep_best", "network") if getattr(experiment, name, 0)
     ]
+    techniques += ["fewer train_images"] * (experiment.train_images < 60_000)
+    techniques += ["wrong_labels"] * bool(experiment.wrong_labels)
     techniques += ["ghost_batches"] * (experiment.ghost_batches > 1)
     techniques += ["cutout"] * bool(experiment.augmentation and experiment.augmentation.cutout)
     techniques += ["a rate that waits for its accuracies"] * isinstance(experiment.schedule, Plateau)

@@ -10,7 +10,7 @@ from torch import nn
 
 from src import InputError, training
 from src.experiments import MODEL3, MODEL4
-from src.runs import one, records
+from src.runs import one, records, several
 from src.runs.names import with_epochs
 from src.runs.one import Interrupted, run_one
 from src.show import compare as module
@@ -27,6 +27,7 @@ WIDER = replace(SMALL, name="wider", layer_line="8 P P G t10")
 def runs(tmp_path, monkeypatch):
     """A folder of this test's own for runs and for pictures."""
     monkeypatch.setattr(module, "RUNS", tmp_path)
+    monkeypatch.setattr(several.os, "cpu_count", lambda: 1)  # other processes have neither this folder nor these digits
     monkeypatch.setattr(figures, "save", partial(figures.save, folder=tmp_path / "images"))
     return tmp_path
 
@@ -143,7 +144,7 @@ def test_a_baseline_of_the_same_length_is_taken_from_the_records_or_trained(few_
     compare(shorter, "Model4", seeds=range(2))
     assert trained == [("Model4-2-epochs", 0), ("Model4-2-epochs", 1), ("shorter", 0), ("shorter", 1)]
     said = " ".join(capsys.readouterr().out.split())
-    assert "no records of Model4-2-epochs with the seeds [0, 1], so it is trained first" in said
+    assert "no records of Model4-2-epochs with the seeds [0, 1], so it is trained, too" in said
     assert "Against Model4-2-epochs, on the 2 seeds" in said
     assert (runs / "test" / "Model4-2-epochs" / "seed-0.json").exists()
     (runs / "test" / "Model4-2-epochs" / "seed-0.json").unlink()  # the others are of later seeds
@@ -175,7 +176,7 @@ def test_runs_of_unequal_length_get_no_verdict(trained, capsys):
 
 def test_records_that_other_code_made_are_not_compared_with(trained, monkeypatch, capsys):
     monkeypatch.setattr(training, "augment", lambda images, augmentation: 0 * images)
-    monkeypatch.setattr(module, "run_one", lambda experiment, seed, folder: 1 / 0)
+    monkeypatch.setattr(several, "run_one", lambda experiment, seed, folder: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # Model4 would be trained by today's code
         compare(replace(MODEL4, name="mine", batch_size=64), "Model4", seeds=range(3))
     assert "Records of Model4 (seeds 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)" in (said := capsys.readouterr().out)

@@ -60,8 +60,11 @@ OTHER_VALUES = dict(
     epochs=14,
     batch_size=64,
     optimizer=AdamW(0.02),
+    activation="GELU",
     batch_normalization="none",
     channel_dropout=0.01,
+    train_images=1000,
+    wrong_labels=0.1,
     augmentation=Augmentation(rotation=10, translation=2, scale=0.1, until=0.9),
     network=Mine,
 )

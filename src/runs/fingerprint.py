@@ -41,7 +41,8 @@ def fingerprint(experiment: Experiment) -> tuple[float, ...]:
             stack.enter_context(_Dropout())
         torch.default_generator.manual_seed(0)  # and not that of a GPU
         network, digits = make_network(tiny, torch.device("cpu")), data.load("train")[:IMAGES]
-        learned, others, loop = digits[:LEARNED], digits[LEARNED:], tiny.fit or fit
+        learned, others = data.mislabel(digits[:LEARNED], tiny.wrong_labels), digits[LEARNED:]
+        loop = tiny.fit or fit
         check_training(network, tiny, learned)
         try:
             for epoch in loop(network, tiny, learned, optimizer=make_optimizer(tiny, network)):

@@ -1,9 +1,11 @@
 """Names: an experiment that was changed has one of its own, so that no run is taken for another; and what changed."""
 
 from dataclasses import fields, replace
+from functools import partial
 
 from src import InputError
-from src.experiments import SERIES, Experiment
+from src.experiments import BASES, Experiment
+from src.runs.own import in_words
 
 
 def changes(before: Experiment, after: Experiment) -> list[str]:
@@ -11,10 +13,14 @@ def changes(before: Experiment, after: Experiment) -> list[str]:
     default = {field.name: field.default for each in (before, after) for field in fields(each)}
     pairs = {name: [getattr(each, name, default[name]) for each in (before, after)] for name in default}
     changed = {name: (old, new) for name, (old, new) in pairs.items() if old != new and name not in ("name", "target")}
-    return [f"{name.replace('_', ' ')}: {old} → {new}" for name, (old, new) in changed.items()]
+    return [f"{name.replace('_', ' ')}: {_shown(old)} → {_shown(new)}" for name, (old, new) in changed.items()]
 
 
-def check_name(experiment: Experiment, among: dict[str, Experiment] = SERIES) -> None:
+def _shown(value):  # of an optimizer of torch.optim its settings, of a network or a schedule of one's own its name
+    return in_words(value) if isinstance(value, partial) else getattr(value, "__name__", value)
+
+
+def check_name(experiment: Experiment, among: dict[str, Experiment] = BASES) -> None:
     """Raise InputError for an experiment that has the name of one of others, but not its fields; and for a name."""
     if not isinstance(experiment, Experiment):
         raise InputError(f"give an experiment, SERIES['Model4'] for example, not {experiment!r:.40}.")

@@ -94,7 +94,7 @@ def train(
         for hint in [] if quiet else filter(None, hints):
             print(hint)
         optimizer = make_optimizer(experiment, network)
-        train_digits, test_digits = (data.load(part).to(device) for part in (data.TRAINED_ON[split], split))
+        train_digits, test_digits = learned_from(experiment, split).to(device), data.load(split).to(device)
         identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))
         history, memory = [], {}  # memory: what an experiment's own fit() keeps from one epoch for the next ones
         if state := checkpoints.load(path, identity, made_by, device):
@@ -123,6 +123,11 @@ def train(
             print(hint)
         used = threads * experiment.ghost_batches  # each ghost batch has threads of its own
         return Run(experiment, seed, split, device.type, used, history, train_accuracy, logits, network, made_by)
+
+
+def learned_from(experiment: Experiment, split: str) -> data.Digits:
+    """Return the digits that an experiment learns from when it is evaluated on a split."""
+    return data.mislabel(data.load(data.TRAINED_ON[split])[: experiment.train_images], experiment.wrong_labels)
 
 
 def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test", **how: Any) -> Record:

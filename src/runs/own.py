@@ -1,7 +1,8 @@
-"""A network of a learner's own as text, so that a record or a checkpoint of another one is not taken for it."""
+"""What is a learner's own, as text, so that a record or a checkpoint of another one is not taken for it."""
 
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from torch import nn
 
@@ -17,7 +18,18 @@ def _methods(cls: type) -> Iterator[str]:  # the source of each; where none is k
     for member in vars(cls).values():
         function = getattr(member, "__func__", member)  # of a static method or a class method
         if inspect.isfunction(function):
-            try:
-                yield inspect.getsource(function)
-            except OSError:  # typed into a bare interpreter
-                yield function.__code__.co_code.hex()
+            yield _source(function)
+
+
+def in_words(value: Callable) -> str:
+    """Return a class of torch with its settings as it is called, SGD(momentum=0.9); of a function its source."""
+    if isinstance(value, functools.partial):
+        return f"{value.func.__name__}({', '.join(f'{name}={setting!r}' for name, setting in value.keywords.items())})"
+    return value.__name__ if inspect.isclass(value) else _source(value)
+
+
+def _source(function):
+    try:
+        return inspect.getsource(function).strip()
+    except (OSError, TypeError):  # typed into a bare interpreter; or none of Python's
+        return function.__code__.co_code.hex() if hasattr(function, "__code__") else repr(function)

@@ -39,9 +39,7 @@ def progress(
     digits: to train on. history: Epochs that a resumed run has behind it. In a terminal the bar is on stderr and
     vanishes at the end. In a notebook table and bar share one output, which keeps the table. Elsewhere there is no bar.
     """
-    ipython = sys.modules.get("IPython")
-    in_notebook = hasattr(ipython and ipython.get_ipython(), "kernel")  # of Jupyter or Colab
-    cell = _CellOutput() if in_notebook and not quiet else None
+    cell = _CellOutput() if _in_notebook() and not quiet else None
     look = dict(file=cell, ascii=False, ncols=100) if cell else dict(disable=quiet or None)
     batches = math.ceil(len(digits) / experiment.batch_size)  # of an epoch that shows all digits
     size = dict(total=experiment.epochs * batches, initial=len(history) * batches)
@@ -71,6 +69,39 @@ def progress(
         if report:
             report(title, len(history), True)
         yield show_epoch
+
+
+class EpochBar(tqdm):
+    """A bar over the epochs of many runs, on stderr if that is a terminal or in a notebook, with the time left."""
+
+    def __init__(self, epochs_by_title: dict[str, int]) -> None:
+        self.finished = dict.fromkeys(epochs_by_title, 0)
+        self.cell = _CellOutput() if _in_notebook() else None
+        look = dict(file=self.cell, ascii=False, ncols=100) if self.cell else dict(disable=None)
+        how = dict(desc="epochs", unit="epoch", mininterval=0, miniters=1, smoothing=0.05, leave=False)
+        super().__init__(total=sum(epochs_by_title.values()), **how, **look)
+
+    def note(self, title: str, finished: int, resumed: bool = False) -> None:
+        """Take in how many epochs of a run are finished; resumed: in an earlier sweep, so they say nothing of speed."""
+        new = finished - self.finished[title]
+        self.finished[title] = finished
+        if resumed:
+            self.n += new
+            self.last_print_n = self.n
+        else:
+            self.update(new)
+
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        if self.cell:
+            self.cell.print(line)
+        else:
+            self.write(line)
+
+
+def _in_notebook():  # of Jupyter or Colab
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def at_chance(test_accuracy: float, labels: Tensor) -> str | None:

@@ -16,7 +16,7 @@ from src import ROOT, InputError, data
 from src.download import SHA256
 from src.experiments import Experiment
 from src.model import build
-from src.runs import files
+from src.runs import files, own
 from src.runs.fingerprint import edited, fingerprint, same_code
 from src.training import Epoch
 
@@ -72,10 +72,8 @@ def definition(experiment: Experiment, network: nn.Module | None = None) -> dict
     A field at its default is left out: a technique that the code learns later makes no records of others stale."""
     fields = {name: value for name, value in _fields(experiment).items() if name not in ("name", "target")}
     if experiment.network:
-        from src.runs.own import describe
-
-        fields["network"] = describe(build(experiment) if network is None else network)
-    return fields
+        fields["network"] = own.describe(build(experiment) if network is None else network)
+    return {name: own.in_words(value) if callable(value) else value for name, value in fields.items()}
 
 
 def _fields(instance):  # those of a dataclass that are not at their default; a dataclass as {its type: its fields}

@@ -3,8 +3,10 @@
 import functools
 import io
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -189,4 +191,24 @@ def series(records_by_name: Records, question: str = "What does each model reach
     ax.set_title(f"{question} {'A line per seed' if single else 'Mean over seeds, 95 % interval'}")
     _show_epochs(ax, max(len(records[0].history) for records in records_by_name.values()))
     ax.legend(loc="lower right")
+    return figure
+
+
+@styled
+def choices(records_by_label: Records, base: str, title: str) -> Figure:
+    """Draw the test accuracy of each setting: a dot a seed, their mean with its 95 % interval, and that of a base."""
+    figure, ax = plt.subplots(figsize=(9, 4.2))
+    accuracies = {label: values(records, "test accuracy") for label, records in records_by_label.items()}
+    for place, (label, numbers) in enumerate(accuracies.items()):
+        color, (mean, half_width) = BLACK if label == base else BLUE, mean_interval(numbers)
+        ax.scatter([place] * len(numbers), numbers, s=12, color=SKY, label=None if place else "one seed")
+        look = dict(fmt="s", color=color, capsize=5, linewidth=1.5)
+        half_width = 0 if math.isnan(half_width) else half_width
+        ax.errorbar(place, mean, half_width, label=None if place else "mean, 95 % interval", **look)
+    ax.axhline(fmean(accuracies[base]), label=f"{base}: {fmean(accuracies[base]):.2f} %", **TARGET_LINE)
+    words = [textwrap.fill(label, 90 // len(accuracies)) for label in accuracies]
+    ax.set_xticks(range(len(words)), words)
+    ax.set(ylabel="test accuracy (%)", xlim=(-0.5, len(words) - 0.5))
+    ax.set_title("\n".join(textwrap.wrap(title, 80)))
+    ax.legend(loc="best")
     return figure

@@ -12,21 +12,22 @@ CONFIDENCE = 0.95
 RESPLITS = 10_000 / 60_000  # test_to_train of the re-splits, see mean_interval()
 
 
-def mean_interval(values: Sequence[float], test_to_train: float = 0.0) -> tuple[float, float]:
+def mean_interval(values: Sequence[float], test_to_train: float = 0.0, comparisons: int = 1) -> tuple[float, float]:
     """Return the mean and the half-width of its 95 % t-interval, nan for fewer than three values.
 
+    comparisons: how many such intervals hold together with 95 % (Bonferroni): each is the wider, the more there are.
     test_to_train: of values from n random re-splits of the same images, the number of test images divided by that of
     training images; the variance of their mean is then 1/n plus this ratio times that of one (Nadeau, Bengio 2003)."""
     if len(values) < 3:
         return fmean(values), math.nan
     with warnings.catch_warnings(action="ignore"):  # SciPy warns of equal values
-        interval = stats.ttest_1samp(values, 0).confidence_interval(CONFIDENCE)
+        interval = stats.ttest_1samp(values, 0).confidence_interval(1 - (1 - CONFIDENCE) / comparisons)
     return fmean(values), float(interval.high - interval.low) / 2 * math.sqrt(1 + test_to_train * len(values))
 
 
-def effect(differences: Sequence[float], test_to_train: float = 0.0) -> str:
+def effect(differences: Sequence[float], test_to_train: float = 0.0, comparisons: int = 1) -> str:
     """Say "helps" or "hurts" if the interval of differences lies above or below 0; else why they show nothing."""
-    mean, half_width = mean_interval(differences, test_to_train)
+    mean, half_width = mean_interval(differences, test_to_train, comparisons)
     if math.isnan(half_width):
         return "too few seeds"
     return "no difference shown" if abs(mean) <= half_width else "helps" if mean > 0 else "hurts"

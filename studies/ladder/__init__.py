@@ -5,8 +5,9 @@ And the ablation, Model4 without one of its techniques; the learning rates that 
 from dataclasses import replace
 
 from src.augment import Augmentation
-from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4, SERIES, Constant, Experiment, OneCycle
+from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4, QUICK, SERIES, Constant, Experiment, OneCycle
 from src.runs.names import with_epochs
+from src.show.questions import ASKED
 from studies.recipes import changed, compared
 
 PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization="none", schedule=Constant(0.003))
@@ -58,10 +59,15 @@ SHORT = [with_epochs(model, epochs) for model in SERIES.values() for epochs in (
 GROUPS = {
     "series": list(SERIES.values()),
     "short": SHORT,
+    "quick": [QUICK],
+    "questions": ASKED,
     "ladder": LADDER,
     "ablation": [other for pair in ABLATION for other in pair if other not in SERIES.values()],
     "choices": compared(CHOICES),
     "rates": [experiment for at_rates in BY_RATE.values() for experiment in at_rates.values()],
 }
-NEEDED = {"test": {"ladder": 10, "ablation": 10, "short": 10}, "validation": {"choices": 2, "rates": 3}}
+NEEDED = {
+    "test": {"ladder": 10, "ablation": 10, "short": 10, "quick": 20, "questions": 5},
+    "validation": {"choices": 2, "rates": 3},
+}
 RESPLIT = KEPT = list(SERIES.values())

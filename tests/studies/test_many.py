@@ -22,8 +22,9 @@ from src.__main__ import main
 from src.experiments import MODEL4, Constant, Experiment
 from src.runs import checkpoints, records
 from src.runs.one import Interrupted, train
+from src.runs.progress import EpochBar
 from studies import many
-from studies.many import EpochBar, run_many
+from studies.many import run_many
 
 # A moment on all 60,000 digits, because other processes have no fewer.
 TINY = Experiment("Tiny", (), "C20 5x4s5 G t10", Constant(0.01), epochs=2, batch_size=2048, channel_dropout=0.1)

@@ -1,0 +1,96 @@
+"""Several runs at once, each in a process of its own: seeds are independent, and one run keeps one core busy."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from tqdm import tqdm
+
+from src import InputError, data
+from src.experiments import Experiment
+from src.runs import progress
+from src.runs.one import run_one
+from src.runs.progress import EpochBar, title
+from src.runs.records import RUNS, Record
+
+Task = tuple[Experiment, int]  # with its seed
+
+
+def run_several(tasks: Sequence[Task], folder: Path = RUNS, jobs: int | None = None) -> list[Record]:
+    """Return the Records of tasks in their order, trained where a folder has none, with a bar over all their epochs.
+
+    jobs: runs at a time, by default one a core; one at a time are shown epoch by epoch. On a GPU, and with a network
+    or a function that only this process knows (one of a notebook), they take turns. Raises as run_one() does."""
+    jobs = min(jobs or os.cpu_count(), len(tasks))
+    if jobs < 2 or torch.cuda.is_available() or not all(_travels(experiment) for experiment, _ in tasks):
+        return [run_one(*task, folder) for task in tasks]
+    with EpochBar({title(each.name, seed, "test"): each.epochs for each, seed in tasks}) as bar:
+        done, began = {}, time.perf_counter()
+        for record in in_processes(tasks, folder, "test", jobs, bar.note, device="cpu"):
+            done[record.experiment, record.seed] = record
+            bar.note(title(record.experiment, record.seed, "test"), len(record.history))
+        bar.say(f"{len(tasks)} runs, {jobs} at a time, were trained in {time.perf_counter() - began:.0f} seconds.")
+        return [done[experiment.name, seed] for experiment, seed in tasks]
+
+
+def _travels(experiment):  # to another process, which does not have what a notebook or a script defines
+    try:
+        return b"__main__" not in pickle.dumps(experiment)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+
+
+def in_processes(
+    tasks: Sequence[Task], folder: Path, split: str, jobs: int, note: Callable[[str, int, bool], None], **how: Any
+) -> Iterator[Record]:
+    """Yield the Records of tasks as processes of this machine finish them; note is told of their epochs meanwhile.
+
+    how: as train() is told. Raises InputError for a process that was killed."""
+    data.load("test")  # once, so that not every process fetches it
+    processes = multiprocessing.get_context("spawn")
+    notes = processes.SimpleQueue()  # of arguments of note()
+    pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])
+    try:
+        with mock.patch.object(sys.modules["__main__"], "__file__", None, create=True):  # a script is not run again
+            running = {pool.submit(run_one, *task, folder, split, quiet=True, **how) for task in tasks}
+            pool.submit(int)  # an empty task: without it the pool does not watch the process that it started last
+        while running:
+            done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+            while not notes.empty():
+                note(*notes.get())
+            yield from (future.result() for future in done)
+        pool.shutdown()  # processes that end by themselves leave no semaphores behind
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process was killed in the middle of its run, perhaps for lack of memory; run the same command again to "
+            "resume, with fewer --jobs."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+
+
+def _follow_parent(notes: SimpleQueue) -> None:
+    """In a process of the pool: note epochs for the parent, leave Ctrl-C to it, and end when it ends, however."""
+
+    def wait_and_exit() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    progress.report = lambda *note: notes.put(note)
+    tqdm.set_lock(threading.RLock())  # its own one for processes would stay behind where this process is stopped
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait_and_exit, daemon=True).start()
