@@ -9,7 +9,7 @@ EXECUTE := $(BIN)/jupyter nbconvert --config notebooks/nbconvert_config.py --to 
 	--ExecutePreprocessor.kernel_name=python3 --output-dir runs/executing
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise lab lint colab clean
+.PHONY: help run $(MODELS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise bench-gpu lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-use: $(VENV)/installed-studies  ## time what an answer costs: one image, a
 
 bench-depthwise: $(VENV)/installed-studies  ## time depthwise convolutions, and what else a separable network costs
 	$(BIN)/python -m src bench depthwise
+
+bench-gpu: $(VENV)/installed-studies  ## time a GPU in at most eight minutes: trainings, 100 seeds at once, the usual loop
+	$(BIN)/python -m src bench gpu
 
 lab: $(VENV)/installed  ## open copies of the four models' notebooks, yours to change, in JupyterLab
 	@mkdir -p lab && for name in $(MODELS); do test -e lab/$$name.ipynb || cp notebooks/$$name.ipynb lab/; done

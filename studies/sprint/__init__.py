@@ -77,4 +77,5 @@ BENCHES = {
     "usual": "studies.sprint.usual",
     "sprint": "studies.sprint.timed",
     "use": "studies.sprint.inference",
+    "gpu": "studies.sprint.gpu",
 }

@@ -4,7 +4,7 @@ from functools import partial
 
 from studies.evidence import Evidence
 from studies.figures import Drawings, with_sources
-from studies.sprint import SPRINT_CHOICES, inference, throughput, timed
+from studies.sprint import SPRINT_CHOICES, gpu, inference, throughput, timed
 from studies.tables import choices, markdown, without
 
 OTHERS = {  # public results as they are reported; none was repeated here
@@ -33,9 +33,15 @@ def blocks(evidence: Evidence) -> dict[str, str]:
     seconds = timed.goals(evidence.timing("sprint"), evidence)
     rows = without(inference.rows(use), "bytes", "multiply-adds", "PyTorch")
     return {
-        "speed": "\n".join(f"- {sentence}" for sentence in [*seconds, equal_work]),
+        "speed": "\n".join(f"- {sentence}" for sentence in [*seconds, equal_work, *_on_a_gpu(evidence)]),
         "use": f"{markdown(rows)}\n\n{inference.conditions(use)}",
     }
+
+
+def _on_a_gpu(evidence):  # a sentence, as soon as there are timings of a GPU
+    if (evidence.folder / "bench" / "gpu.json").exists():
+        measured = evidence.timing("gpu")
+        yield f"{measured['gpu']}: {' '.join(gpu.goals(measured, evidence.folder))}"
 
 
 def figures(evidence: Evidence) -> Drawings:

@@ -32,10 +32,12 @@ from studies.timing import machine
 SEEDS = range(10)
 
 
-def make_loader(experiment: Recipe, split: str = "train", images: int | None = None, workers: int = 0) -> DataLoader:
+def make_loader(
+    experiment: Recipe, split: str = "train", images: int | None = None, workers: int = 0, device: str = "cpu"
+) -> DataLoader:
     """Make a DataLoader over the first images of a split, "train" or "test"; over all of them by default.
 
-    The training images are rotated as the experiment's augmentation says."""
+    The training images are rotated as the experiment's augmentation says. For the device "cuda" memory is pinned."""
     from torchvision import datasets, transforms  # here, because it takes seconds and only timings need it
 
     steps = [transforms.ToTensor(), transforms.Normalize((data.MEAN,), (data.STD,))]
@@ -46,7 +48,7 @@ def make_loader(experiment: Recipe, split: str = "train", images: int | None = N
     digits = datasets.MNIST(download.root(), train=split == "train", transform=transforms.Compose(steps))
     if images:
         digits = Subset(digits, range(images))
-    settings = dict(num_workers=workers, persistent_workers=workers > 0)
+    settings = dict(num_workers=workers, persistent_workers=workers > 0, pin_memory=device == "cuda")
     return DataLoader(digits, experiment.batch_size, shuffle=split == "train", **settings)
 
 
@@ -66,7 +68,7 @@ def train_epoch(
     """Make one pass over the training images; return the mean loss and the accuracy while learning."""
     network.train()
     loss_sum, correct, images_seen = 0.0, 0, 0
-    for images, labels in train_loader:
+    for images, labels in _moved(train_loader, network):
         optimizer.zero_grad()
         log_probabilities = F.log_softmax(network(images), dim=1)
         loss = F.nll_loss(log_probabilities, labels)
@@ -82,19 +84,25 @@ def train_epoch(
 def evaluate(network: nn.Module, test_loader: DataLoader) -> float:
     """Return the accuracy over a DataLoader, as a fraction."""
     network.eval()
-    correct = [(network(images).argmax(dim=1) == labels).sum().item() for images, labels in test_loader]
+    batches = _moved(test_loader, network)
+    correct = [(network(images).argmax(dim=1) == labels).sum().item() for images, labels in batches]
     return sum(correct) / len(test_loader.dataset)
 
 
-def trained(experiment: Recipe, seed: int) -> Iterator[nn.Module]:
+def _moved(loader, network):  # its batches, where the network is
+    place = next(network.parameters()).device
+    return ((images.to(place), labels.to(place)) for images, labels in loader)
+
+
+def trained(experiment: Recipe, seed: int, workers: int = 0, device: str = "cpu") -> Iterator[nn.Module]:
     """Train an experiment that has the schedule StepDecay; yield its network before the first epoch and after each."""
     torch.manual_seed(seed)
-    network = make_network(experiment)
+    network = make_network(experiment).to(device)
     optimizer = make_optimizer(experiment, network)
     for group in optimizer.param_groups:
         group["lr"] = experiment.schedule.rate
     scheduler = StepLR(optimizer, experiment.schedule.step_size, experiment.schedule.gamma)
-    train_loader = make_loader(experiment)
+    train_loader = make_loader(experiment, workers=workers, device=device)
     yield network
     for _ in range(experiment.epochs):
         train_epoch(network, optimizer, train_loader)
@@ -102,13 +110,15 @@ def trained(experiment: Recipe, seed: int) -> Iterator[nn.Module]:
         yield network
 
 
-def train(experiment: Recipe, seed: int, epochs: int | None = None, threads: int = 1) -> tuple[list[float], float]:
+def train(
+    experiment: Recipe, seed: int, epochs: int | None = None, threads: int = 1, workers: int = 0, device: str = "cpu"
+) -> tuple[list[float], float]:
     """Train in a process that does nothing else; return what timed.sprint() does."""
     from torchvision import datasets  # noqa: F401  imports are not counted
 
     torch.set_num_threads(threads)
     start, seconds = time.perf_counter(), []
-    for each in itertools.islice(trained(experiment, seed), 1 + (epochs or experiment.epochs)):
+    for each in itertools.islice(trained(experiment, seed, workers, device), 1 + (epochs or experiment.epochs)):
         network = each
         seconds.append(time.perf_counter() - start)
     accuracy = evaluate(network, make_loader(experiment, "test"))
