@@ -43,6 +43,7 @@ class Setting:
 
 FULL = Setting()  # at most eight minutes of a GPU
 SMALL = Setting(repeats=1, epochs=3, seeds=4, at_a_time=2, workers=(2,))  # to see that everything works
+MOST_OF_MANY = 180  # seconds that the goal leaves for all seeds
 USUAL_EPOCHS = 2  # the first one starts the workers, the second one counts
 
 
@@ -148,7 +149,7 @@ def _rows(measured, folder):
         calls = f"{median(each['whole_calls']):.2f}"
         yield _row(each, each["way"], spread(each["seconds"]), calls, folder)
     if each := measured.get("side_by_side"):
-        yield _row(each, f"{each['at_a_time']} side by side", "", f"{each['seconds']:.1f}", folder)
+        yield _row(each, f"side by side, {each['at_a_time']} at a time", "", f"{each['seconds']:.1f}", folder)
 
 
 def _row(each: dict, way: str, seconds: str, calls: str, folder: Path) -> Row:
@@ -189,14 +190,16 @@ def goals(measured: dict, folder: Path = RESULTS) -> Iterator[str]:
             best = min(ways, key=lambda each: median(each["seconds"]))
             seconds, accuracy = median(best["seconds"]), fmean(_percent(best))
             bound = f"{f'{least} % ' * (least > 0)}in under {most} s"
-            numbers = f"{seconds:.2f} s at {accuracy:.2f} %, {best['way']}"
-            yield f"{name}. {goal(bound, numbers, seconds < most and accuracy >= least)}"
+            judged = goal(bound, f"{accuracy:.2f} % in {seconds:.2f} s", seconds < most and accuracy >= least)
+            yield f"{name}, {best['way']}, median of {len(best['seconds'])}. {judged}"
     each = measured.get("side_by_side", dict(experiment="", accuracies=()))
     if each["experiment"] == MODEL4.name and len(each["accuracies"]) >= FULL.seeds:
         seconds, ours, theirs = each["seconds"], _percent(each), _of_the_cpu(each, folder)
-        yield f"{len(ours)} seeds of {MODEL4.name}. {goal('in under 180 s', f'{seconds:.0f} s', seconds < 180)}"
-        both = f"{interval(ours)} % and {interval(theirs)} % ({len(theirs)} seeds)"
-        yield f"Their accuracy. {goal('equal to the CPU within intervals', both, bool(equal(ours, theirs)))}"
+        judged = goal(f"in under {MOST_OF_MANY} s", f"{seconds:.0f} s", seconds < MOST_OF_MANY)
+        yield f"{MODEL4.name}, {len(ours)} seeds side by side. {judged}"
+        both = f"{interval(ours)} % and {interval(theirs)} %"
+        judged = goal("that of a CPU, within intervals", both, bool(equal(ours, theirs)))
+        yield f"Accuracy of these and of {len(theirs)} on a CPU. {judged}"
 
 
 def _usual_loop(measured):

@@ -109,7 +109,7 @@ def test_goals_are_met_or_missed(full):
     assert all(goal.endswith("(missed).") for goal in gpu.goals(full | dict(trainings=slow, side_by_side=bad)))
     inaccurate = [each | dict(accuracies=[0.99] * 5) for each in full["trainings"]]
     model4, sprint, *_ = gpu.goals(full | dict(trainings=inaccurate))
-    assert "(met)" in model4 and "0.70 s at 99.00 %, recorded graph (missed)" in sprint
+    assert "(met)" in model4 and "99.00 % in 0.70 s (missed)" in sprint and "recorded graph" in sprint
 
 
 def test_seeds_that_are_missing_meet_no_goal(full):
@@ -122,7 +122,7 @@ def test_the_table_has_a_row_for_each_way_beside_the_records_of_the_cpu(full, ev
     cells = rows["Model4", "recorded graph"]
     assert cells[2:5] == ["5", "2.60 (2.40 to 2.80)", "2.60"] and cells[5].startswith("99.56 ± ")
     assert cells[6].endswith(f"({len(evidence.tests['Model4'])} seeds)") and cells[7] == "yes"
-    assert rows["Model4", "25 side by side"][2:5] == ["100", "", "150.4"]
+    assert rows["Model4", "side by side, 25 at a time"][2:5] == ["100", "", "150.4"]
     assert "4.0 s an epoch with 8 workers" in gpu.text(full)
 
 
