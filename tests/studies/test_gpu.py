@@ -79,20 +79,25 @@ def test_both_ways_of_a_training_reach_about_the_same(few_digits):
     assert ends[0] == pytest.approx(ends[1], abs=0.05)
 
 
-def test_a_bench_that_is_cut_short_leaves_what_it_measured(cut_short, tmp_path):
+def test_a_bench_that_is_cut_short_leaves_what_it_measured(full, cut_short, monkeypatch, tmp_path):
+    trainings = [each | dict(experiment="Tiny") for each in full["trainings"]]  # which has no records
+    monkeypatch.setattr(gpu, "_single", lambda setting, device: [dict(trainings=trainings)])
     with pytest.raises(KeyboardInterrupt):
-        cut_short(after=5)
+        cut_short(after=2)
     kept = timing.load("gpu", tmp_path / "bench")
-    assert len(kept["trainings"]) == 4 and "usual" not in kept
+    assert kept["trainings"] == trainings and "usual" not in kept
     assert len(kept["side_by_side"]["accuracies"]) == TINY.at_a_time < TINY.seeds
     assert kept["machine"] in gpu.text(kept)
 
 
-def test_a_setting_that_is_not_the_full_one_is_not_kept(few_digits, monkeypatch, tmp_path):
+def test_a_setting_that_is_not_the_full_one_is_not_kept(full, monkeypatch, tmp_path):
     monkeypatch.setattr(timing, "RESULTS", tmp_path)
-    monkeypatch.setattr(gpu, "_usual", lambda setting, device: [])
-    gpu.measure(replace(TINY, repeats=1, epochs=1, seeds=1), device="cpu")
+    for part in ("_single", "_side_by_side", "_usual"):
+        monkeypatch.setattr(gpu, part, lambda setting, device: [dict(usual=full["usual"])])
+    gpu.measure(gpu.SMALL, device="cpu")
     assert not list(tmp_path.iterdir())
+    gpu.measure(gpu.FULL, device="cpu")
+    assert (tmp_path / "bench" / "gpu.json").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
