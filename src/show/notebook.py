@@ -11,6 +11,9 @@ from pathlib import Path
 
 import torchsummary
 from IPython.display import Markdown, display
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from src import ROOT, data
 from src.checks import check_number
@@ -24,13 +27,27 @@ from src.show.sentences import analysis
 from src.show.tables import summary, text
 
 
-def source(*objects: Callable) -> Markdown:
-    """Return the source of functions and classes as Markdown to display, each below the path of its file."""
-    paths = [Path(inspect.getfile(each)).resolve().relative_to(ROOT).as_posix() for each in objects]
-    codes = [f"```python\n{inspect.getsource(each).rstrip()}\n```" for each in objects]
-    blocks = [f"`{path}`\n\n{code}" for path, code in zip(paths, codes, strict=True)]
-    # nbconvert's HTML would show code in an output in the proportional font of its text.
-    return Markdown("\n\n".join(['<div style="font-family: monospace">', *blocks, "</div>"]))
+class Source:
+    """Source code to display: with colours, in lines that scroll; in Markdown where nothing else is shown."""
+
+    def __init__(self, *objects: Callable) -> None:
+        paths = [Path(inspect.getfile(each)).resolve().relative_to(ROOT).as_posix() for each in objects]
+        self.parts = [(path, inspect.getsource(each).rstrip()) for path, each in zip(paths, objects, strict=True)]
+
+    def _repr_markdown_(self):
+        return "\n\n".join(f"`{path}`\n\n```python\n{code}\n```" for path, code in self.parts)
+
+    def _repr_html_(self):
+        # nbconvert would break lines inside words, and show code in an output in the proportional font of its text.
+        look = "white-space: pre; word-break: normal; overflow-x: auto; font-family: monospace; line-height: 1.3"
+        colours = HtmlFormatter(noclasses=True, nowrap=True, style="default")
+        shown = [(path, highlight(code, PythonLexer(), colours)) for path, code in self.parts]
+        return "\n".join(f'<p><code>{path}</code></p>\n<pre style="{look}">{code}</pre>' for path, code in shown)
+
+
+def source(*objects: Callable) -> Source:
+    """Return the source of functions and classes to display, each below the path of its file."""
+    return Source(*objects)
 
 
 def layer_table(experiment: Experiment) -> str:

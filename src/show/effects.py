@@ -1,0 +1,93 @@
+"""What a technique does, in a picture: pooling, dropout, the learning-rate schedule."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from torch import nn
+
+from src import InputError
+from src.data import normalize
+from src.experiments import Experiment
+from src.runs.records import Record
+from src.show.figures import BLUE, GREEN, styled
+
+
+@styled
+def pooled(network: nn.Sequential, image: torch.Tensor) -> Figure:
+    """Draw the maps of one image (1, 28, 28) uint8 that global average pooling averages, and below each its mean.
+
+    Raises InputError for a network without that layer."""
+    names = [type(module).__name__ for module in network.children()]
+    if "AdaptiveAvgPool2d" not in names:
+        raise InputError("this network has no global average pooling; end its layer line with 'G t10'.")
+    network.eval()
+    with torch.no_grad():
+        maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None]))[0]
+    figure, axes = plt.subplots(1, len(maps) + 1, figsize=(10, 1.5), width_ratios=[1.6, *[1] * len(maps)])
+    axes[0].imshow(image[0], cmap="gray_r")
+    for ax, each in zip(axes[1:], maps, strict=True):
+        ax.imshow(each, cmap="Blues", vmin=0, vmax=maps.max())
+        ax.text(0.5, -0.12, f"{each.mean():.1f}", transform=ax.transAxes, ha="center", va="top", fontsize=9)
+    for ax in axes:
+        ax.set(xticks=[], yticks=[])
+        ax.grid(False)
+    figure.suptitle(f"{len(maps)} maps of {maps.shape[1]}x{maps.shape[2]} become {len(maps)} numbers, their means")
+    return figure
+
+
+@styled
+def dropped(network: nn.Sequential, image: torch.Tensor, passes: int = 5) -> Figure:
+    """Draw the maps behind the first dropout layer for one image (1, 28, 28) uint8, in several passes while training.
+
+    Raises InputError for a network without dropout."""
+    blocks = [i for i, block in enumerate(network) if any(isinstance(part, nn.Dropout2d) for part in block.modules())]
+    if not blocks:
+        raise InputError("this network has no dropout; set channel_dropout=0.05.")
+    block = blocks[1]  # the second: its maps are easier to read
+    network.eval()
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        before = network[: block + 1](normalize(image[None]))[0]
+        for part in network[block].modules():
+            if isinstance(part, nn.Dropout2d):
+                part.train()
+        shown = [network[: block + 1](normalize(image[None]))[0] for _ in range(passes)]
+    network.eval()
+    figure, axes = plt.subplots(passes, len(before), figsize=(10, 1.05 * passes + 0.6), squeeze=False)
+    for row, maps in zip(axes, shown, strict=True):
+        for ax, each, whole in zip(row, maps, before, strict=True):
+            gone = bool(whole.any() and not each.any())
+            ax.imshow(each, cmap="gray_r", vmin=0, vmax=float(before.max()))
+            ax.set(xticks=[], yticks=[])
+            ax.grid(False)
+            ax.set_title("dropped" if gone else "", fontsize=9, color=BLUE, pad=2)
+    for number, row in enumerate(axes, start=1):
+        row[0].set_ylabel(f"pass {number}", fontsize=9)
+    figure.suptitle("The same digit, the same layer: each pass drops other channels")
+    return figure
+
+
+@styled
+def rate_and_loss(experiments: Sequence[Experiment], records: Sequence[Record]) -> Figure:
+    """Draw the learning rate of two experiments over the training, and beside it the test loss after each epoch."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
+    for each, record, color, line in zip(experiments, records, (GREEN, BLUE), (":", "-"), strict=True):
+        done, epochs = np.linspace(0, 1, 1000, endpoint=False), len(record.history)
+        rates = [each.learning_rate(part, int(part * epochs)) for part in done]
+        look = dict(color=color, linestyle=line, linewidth=2, label=each.name)
+        left.plot(done * epochs, rates, **look)
+        right.plot(
+            range(1, epochs + 1), [epoch.test_loss for epoch in record.history], marker="o", markersize=4, **look
+        )
+    left.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), title="How large are the steps?")
+    right.set(xlabel="epoch", ylabel="test loss (nats, log scale)", yscale="log", title="How wrong are the answers?")
+    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    right.yaxis.set_major_formatter("{x:g}")
+    right.yaxis.set_minor_formatter(NullFormatter())
+    left.legend()
+    right.legend()
+    return figure
