@@ -25,38 +25,50 @@ class Augmentation(Checked):
         return ", ".join(words for used, words in parts if used) or "nothing"
 
 
-def augment(images: torch.Tensor, augmentation: Augmentation, draws: torch.Tensor | None = None) -> torch.Tensor:
+def augment(
+    images: torch.Tensor,
+    augmentation: Augmentation,
+    draws: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Apply one random affine map and one cutout per image (N, C, H, W) float.
 
-    draws: (4, N) from 0 to 1 of the map; by default from torch's global generator of the device."""
+    draws: (4, N) from 0 to 1 of the map; by default from torch's global generator."""
     if augmentation.rotation or augmentation.translation or augmentation.scale:
         draws = torch.rand(4, len(images), device=images.device) if draws is None else draws
         angle, shift_x, shift_y, scale = draws * 2 - 1
-        shift_x, shift_y = shift_x * augmentation.translation, shift_y * augmentation.translation
-        images = affine(images, angle * augmentation.rotation, shift_x, shift_y, 1 + scale * augmentation.scale)
+        angle, factor = angle * augmentation.rotation, 1 + scale * augmentation.scale
+        shift_x, shift_y = (each * augmentation.translation for each in (shift_x, shift_y))
+        images = affine(images, angle, shift_x, shift_y, factor)
     if augmentation.cutout:
-        row, column = (torch.randint(size, (len(images),), device=images.device) for size in images.shape[-2:])
+        height, width = images.shape[-2:]
+        row = torch.randint(height, (len(images),), device=images.device)
+        column = torch.randint(width, (len(images),), device=images.device)
         images = cut_out(images, row, column, augmentation.cutout)
     return images
 
 
 def affine(
-    images: torch.Tensor, angle: torch.Tensor, shift_x: torch.Tensor, shift_y: torch.Tensor, scale: torch.Tensor
+    images: torch.Tensor,
+    angle: torch.Tensor,
+    shift_x: torch.Tensor,
+    shift_y: torch.Tensor,
+    scale: torch.Tensor,
 ) -> torch.Tensor:
     """Rotate, scale and shift each image about its centre, bilinearly, zeros beyond the border.
 
-    images: (N, C, H, W) float. The other four are (N,) float: degrees counter-clockwise, pixels to the right, pixels
-    downwards, and the factor by which the content grows."""
+    images: (N, C, H, W) float. The other four are (N,) float: degrees counter-clockwise, pixels
+    to the right, pixels downwards, and the factor by which the content grows."""
     height, width = images.shape[-2:]
-    radians, shift_x, shift_y, scale = (each[:, None, None] for each in (torch.deg2rad(angle), shift_x, shift_y, scale))
+    each = (torch.deg2rad(angle), shift_x, shift_y, scale)
+    radians, shift_x, shift_y, scale = (value[:, None, None] for value in each)
     cos, sin = torch.cos(radians) / scale, torch.sin(radians) / scale
-    # The map from output to input: undo the shift, then rotate back and shrink (F.affine_grid() is slower).
-    x, y = (torch.linspace(-1, 1, size, device=images.device) * (size - 1) / size for size in (width, height))
-    y = y[:, None]
+    # The map from output to input: undo the shift, then rotate back and shrink.
+    x = torch.linspace(-1, 1, width, device=images.device) * (width - 1) / width
+    y = (torch.linspace(-1, 1, height, device=images.device) * (height - 1) / height)[:, None]
     from_x = x * cos - y * (sin * height / width) - (cos * shift_x - sin * shift_y) * 2 / width
     from_y = x * (sin * width / height) + y * cos - (sin * shift_x + cos * shift_y) * 2 / height
-    grid = torch.stack([from_x, from_y], dim=1).permute(0, 2, 3, 1)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    grid = torch.stack([from_x, from_y], dim=1).permute(0, 2, 3, 1)  # F.affine_grid() is slower
+    return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
 
 def cut_out(images: torch.Tensor, row: torch.Tensor, column: torch.Tensor, side: int) -> torch.Tensor:

@@ -34,7 +34,7 @@ class Constant(Checked):
 
 @dataclass(frozen=True)
 class OneCycle(Checked):
-    """Linear warm-up to a peak, then cosine decay to zero, without a momentum cycle (arXiv:1708.07120)."""
+    """Linear warm-up to a peak, then cosine decay to zero (arXiv:1708.07120)."""
 
     peak: float = within(1e-8, 10)
     warmup_fraction: float = within(0, 0.9)  # of the training
@@ -43,10 +43,11 @@ class OneCycle(Checked):
         return f"one-cycle, peak {self.peak:g}, warm-up {100 * self.warmup_fraction:g} %"
 
     def learning_rate(self, done: float, epoch: int) -> float:
-        """Return the rate when a fraction of the training, from 0 to 1, and so many whole epochs are over."""
+        """Return the rate when a fraction of the training, from 0 to 1, is over."""
         if done < self.warmup_fraction:
             return self.peak * (0.04 + 0.96 * done / self.warmup_fraction)
-        return self.peak * (1 + math.cos(math.pi * (done - self.warmup_fraction) / (1 - self.warmup_fraction))) / 2
+        angle = math.pi * (done - self.warmup_fraction) / (1 - self.warmup_fraction)
+        return self.peak * (1 + math.cos(angle)) / 2
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,9 @@ def fit(
 ) -> Iterator[Epoch]:
     """Train a network and yield an Epoch after each pass over the training digits.
 
-    network: any module that takes (N, 1, 28, 28) floats and gives (N, 10) logits, on the device of the digits.
+    network: takes (N, 1, 28, 28) floats and gives (N, 10) logits, on the device of the digits.
     optimizer, start: those of a training to resume, and how many of its epochs are finished.
-    plan, loss_of: give the batches of an epoch and the loss of logits (N, 10) and labels (N,), in place of the usual.
+    plan, loss_of: give the batches of an epoch, and the loss of logits (N, 10) and labels (N,).
     Raises InputError when the loss is no longer finite, and as check_training() does."""
     check_training(network, experiment, train_digits, test_digits)
     optimizer = optimizer or make_optimizer(experiment, network)
@@ -82,10 +82,11 @@ def fit(
     plan = plan or (lambda epoch: plan_epoch(experiment, epoch, everything))
     for epoch in range(start, experiment.epochs):
         began, cpu_began = time.perf_counter(), time.process_time()
-        loss_sum = correct = seen = 0  # on the device, so that a GPU need not wait for the host after each batch
+        loss_sum = correct = seen = 0  # on the device: a GPU need not wait for the host
         network.train()
         for batch in plan(epoch):
-            images, labels = train_digits.images[batch.indices].float(), train_digits.labels[batch.indices]
+            images = train_digits.images[batch.indices].float()
+            labels = train_digits.labels[batch.indices]
             if batch.augmented:
                 images = augment(images, experiment.augmentation)
 
@@ -101,14 +102,20 @@ def fit(
             correct += (logits.argmax(dim=1) == labels).sum()
             seen += len(labels)
 
-        if not math.isfinite(loss_sum):
-            remedy = "try a smaller learning rate, a longer warm-up or batch normalization."
-            raise InputError(f"{experiment.name}: the loss is no longer finite in epoch {epoch + 1}; {remedy}")
-        train_figures, test_figures = (loss_sum.item() / seen, correct.item() / seen), (None, None)
+        check_finite(loss_sum, experiment, epoch)
+        train_figures = loss_sum.item() / seen, correct.item() / seen
+        test_figures = None, None
         if test_digits:
             test_figures = evaluate(predict(network, test_digits.images), test_digits.labels)
         seconds = time.perf_counter() - began, time.process_time() - cpu_began
         yield Epoch(epoch + 1, *train_figures, *test_figures, batch.learning_rate, *seconds)
+
+
+def check_finite(loss_sum: Tensor, experiment: Experiment, epoch: int) -> None:
+    """Raise InputError for a sum of losses that is no longer finite."""
+    if not math.isfinite(loss_sum):
+        remedy = "try a smaller learning rate, a longer warm-up or batch normalization."
+        raise InputError(f"{experiment.name}: the loss is no longer finite in epoch {epoch + 1}; {remedy}")
 
 
 def make_optimizer(experiment: Experiment, network: nn.Module) -> torch.optim.Optimizer:
