@@ -32,13 +32,14 @@ class Point:
     parameters: int
     reported: float | None  # by a log: the best epoch of one run
     measured: tuple[float, float] | None  # mean over seeds and half-width of its 95 % interval, of the final networks
+    words: str = ""  # what a step adds
 
 
-def point(experiment: Experiment, tests_by_name: Records, reported: float | None = None) -> Point:
+def point(experiment: Experiment, tests_by_name: Records, reported: float | None = None, words: str = "") -> Point:
     """Make the Point of an experiment, which may have no records."""
     records = tests_by_name.get(experiment.name)
     parameters = count_parameters(build(experiment))
-    return Point(experiment.name, parameters, reported, measured(records) if records else None)
+    return Point(experiment.name, parameters, reported, measured(records) if records else None, words)
 
 
 def with_sources(draw_by_name: dict[str, partial]) -> Drawings:

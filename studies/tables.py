@@ -89,6 +89,12 @@ def choices(changes_of: dict[Experiment, list[Experiment]], trials_by_name: Reco
             }
 
 
+def folded(title: str, changes_of: dict[Experiment, list[Experiment]], trials_by_name: Records) -> str:
+    """Return choices() under a title that a click unfolds, in HTML and Markdown: the blank lines are needed."""
+    rows = list(choices(changes_of, trials_by_name))
+    return f"<details><summary>{title}: {len(rows)} recipes</summary>\n\n{markdown(rows)}\n\n</details>"
+
+
 def standing(differences: Sequence[float], test_to_train: float = RESPLITS) -> str:
     """Say how a recipe stands beside another, from paired differences: "better", "worse" or as effect()."""
     return {"helps": "better", "hurts": "worse"}.get(shown := effect(differences, test_to_train), shown)

@@ -1,30 +1,87 @@
-"""Figures of the frontier: what a parameter is worth, which digits are lost first, and every weight of a network."""
+"""Figures of the frontier: a whole network, which digits are lost first, what a parameter is worth, every weight."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from statistics import fmean
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 from torch import nn
 
 from src import data
-from src.experiments import SERIES
-from src.model import build, count_parameters
-from src.show.figures import BLACK, BLUE, GOAL, HALO, ORANGE, TARGET_LINE, digits_grid, styled
-from src.show.tables import Records
+from src.experiments import SERIES, Experiment
+from src.model import build, count_parameters, layers
+from src.show.figures import BLUE, HALO, ORANGE, digits_grid, styled
+from src.show.tables import Records, values
+from src.use.weights import kept, load
 from studies.figures import LOG_ERROR, Point, point
-from studies.frontier import AIMS, ENDS, FRONTIER
-from studies.published import STEPS
+from studies.frontier import AIMS, ENDS, FRONTIER, budget_and_goal
 
-# Public results on MNIST's test images: parameters and accuracy in percent, mostly of the best epoch of one run (697
-# parameters: the best of about 700 trainings). Known are their numbers, and of 4,862 parameters the address,
-# github.com/ruslangrimov/mnist-minimal-model. None was repeated here.
-PUBLIC = [(697, 99.03), (1_936, 99.0), (4_232, 99.08), (4_862, 99.07), (4_968, 99.45), (5_854, 99.40)]
+# The smallest public networks known to us that report 99.0 and 99.4 % on MNIST's test images: parameters, accuracy in
+# percent. Only these numbers are known. None was repeated here.
+Marks = dict[str, tuple[int, float]]  # what each is -> parameters, accuracy in percent
+PUBLIC: Marks = {
+    "smallest public one\nat 99.0 %: best of\nabout 700 trainings": (697, 99.03),
+    "smallest public one at 99.4 %": (4_968, 99.45),
+}
+
+
+@styled
+def whole(experiment: Experiment, tests_by_name: Records) -> Figure:
+    """Draw a network and what it does with a digit: the maps of each layer, to scale, with their sizes and parameters.
+
+    They are shaded where the weights of seed 0 are kept, each layer on a scale of its own; otherwise they are empty."""
+    columns = _columns(experiment)
+    wide = [1 if len(maps) == 1 else 2 for *_, maps in columns[:-1]] + [1]  # maps beside each other
+    pitches = [max(maps.shape[1], 5) + 2 for *_, maps in columns]  # from one map to the next; a pixel is seen, too
+    rows = [math.ceil(len(maps) / n) for n, (*_, maps) in zip(wide, columns, strict=True)]
+    widths = [max(37, n * pitch + 5) for n, pitch in zip(wide, pitches, strict=True)]
+    middle = max(n * pitch for n, pitch in zip(rows, pitches, strict=True)) / 2
+    figure, ax = plt.subplots(figsize=(9, 9 * (2 * middle + 40) / (34 + sum(widths)) + 0.4))
+    left, lines = 0, [middle + 5, middle + 21, middle + 30]
+    for column, n, pitch, width, high in zip(columns, wide, pitches, widths, rows, strict=True):
+        *words, maps = column
+        shades = dict(cmap="gray_r", vmin=maps.min().item(), vmax=maps.max().item())
+        for i, one in enumerate(maps):
+            x, y = left + width / 2 + (i % n - n / 2) * pitch, (i // n - high / 2) * pitch
+            if column is columns[0] or experiment.name in kept():
+                ax.imshow(one.numpy(), extent=(x, x + pitch - 2, y + pitch - 2, y), **shades)
+            ax.add_patch(Rectangle((x, y), pitch - 2, pitch - 2, fill=False, edgecolor=BLUE, linewidth=0.7))
+            if column is columns[-1]:
+                ax.text(x + pitch, y + pitch / 2 - 1, i, va="center", fontsize=8)
+        for line, text in zip(lines, words, strict=True):
+            ax.text(left + width / 2, line, text, ha="center", va="top", fontsize=8)
+        left += width
+    for line, text in zip(lines, ["layer", "maps", "parameters"], strict=True):
+        ax.text(-2, line, text, ha="right", va="top", fontsize=8, weight="bold")
+    ax.set(xlim=(-34, left), ylim=(lines[-1] + 8, -middle - 2), aspect="equal")
+    ax.set_axis_off()
+    records = tests_by_name[experiment.name]
+    right = f"{fmean(values(records, 'test accuracy')):.2f} % of the test digits"
+    figure.suptitle(f"{experiment.name}, the whole network: {records[0].parameters:,} parameters read {right}")
+    return figure
+
+
+def _columns(experiment):
+    """Return what whole() shows of the first test digit and of each layer: name, shape, parameters and the maps."""
+    network = build(experiment).eval()
+    parameters = [f"{count_parameters(module):,}" for module in network]
+    if experiment.name in kept():
+        network = load(experiment.name, type(experiment))
+    maps = data.normalize(data.load("test").images[:1])
+    columns = [("a digit", "28x28", "", maps[0])]
+    for layer, module, number in zip(layers(experiment.layer_line), network, parameters, strict=False):
+        maps = module(maps).detach()
+        name = f"{layer.kernel}x{layer.kernel}\n{layer.kind.removesuffix(' convolution')}"
+        name = {"global average pooling": "average\nof a map", "deskew": "deskewing"}.get(layer.kind, name)
+        columns.append((name, f"{layer.channels} x {layer.size}x{layer.size}", number, maps[0]))
+    return columns
 
 
 def lost(tests_by_name: Records, shown: int = 20) -> Figure:
@@ -37,60 +94,59 @@ def lost(tests_by_name: Records, shown: int = 20) -> Figure:
     captions = []
     for i in order:
         true, read = str(digits.labels[i].item()), Counter(record.predictions[i] for record in tests_by_name[smallest])
-        wrong = max(read.keys() - {true}, key=read.get)
+        wrong = max(sorted(read.keys() - {true}), key=read.get)
         captions.append(f"{true} read as {wrong},\n{times[i]} of {len(small)} seeds")
-    title = f"What does {smallest} lose that {largest} never gets wrong?"
+    few, many = (tests_by_name[name][0].parameters for name in (smallest, largest))
+    title = f"Lost most often with {few:,} parameters, and never with {many:,}"
     return digits_grid(digits.images[torch.from_numpy(order.copy())], captions, title=title)
 
 
-Mark = tuple[int, float]  # parameters, accuracy in percent
-
-
-def curve_marks(tests_by_name: Records) -> tuple[list[Point], list[Point], list[Mark], list[Mark]]:
-    """Return what curve() draws: our frontier by parameters, the series, what the logs report, and PUBLIC."""
+def curve_marks(tests_by_name: Records) -> tuple[list[Point], list[Point], Marks]:
+    """Return what curve() draws: our frontier by parameters, the series, and PUBLIC."""
     networks = [*FRONTIER.values(), *AIMS.values(), *ENDS]
     frontier = sorted((point(each, tests_by_name) for each in networks), key=lambda each: each.parameters)
-    series = [point(experiment, tests_by_name) for experiment in SERIES.values()]
-    reported = [(count_parameters(build(step.experiment)), step.test) for step in STEPS.values() if step.test]
-    return frontier, series, reported, PUBLIC
+    return frontier, [point(experiment, tests_by_name) for experiment in SERIES.values()], PUBLIC
 
 
 @styled
-def curve(
-    frontier: Sequence[Point], series: Sequence[Point], reported: Sequence[Mark], public: Sequence[Mark]
-) -> Figure:
-    """Draw accuracy against parameters: means of ours with their intervals, and what others report (hollow)."""
-    figure, ax = plt.subplots(figsize=(9, 6))
+def curve(frontier: Sequence[Point], series: Sequence[Point], public: Marks) -> Figure:
+    """Draw accuracy against parameters: means of ours with their intervals, and two that others report (hollow)."""
+    figure, ax = plt.subplots(figsize=(9, 5.6))
     for group, label, marker, line in [
-        (frontier, "our frontier: mean of the last epoch, 95 % interval", "o", "-"),
-        (series, "M1 to M4, the models of this series: the same", "*", ""),
+        (frontier, "the frontier, this study's networks: mean over seeds, 95 % interval", "o", "-"),
+        (series, "the four models of the series: the same", "*", ""),
     ]:
         x, means, half_widths = zip(*((each.parameters, *each.measured) for each in group), strict=True)
         look = dict(color=BLUE, marker=marker, markersize=13 if marker == "*" else 8, linestyle=line, capsize=4)
         ax.errorbar(x, means, yerr=half_widths, linewidth=2, label=label, zorder=4, **look)
-    texts = [f"{each.parameters:,}: {each.measured[0]:.3f} %" for each in frontier]
-    texts += [each.name.replace("Model", "M") for each in series]
-    for each, text in zip([*frontier, *series], texts, strict=True):
-        on_the_left = each in frontier and each.parameters > 800  # where there is room
-        place = dict(xytext=(-9, 9), ha="right") if on_the_left else dict(xytext=(9, -4), ha="left")
-        place |= dict(textcoords="offset points", path_effects=HALO, zorder=6)
-        ax.annotate(text, (each.parameters, each.measured[0]), **place)
-    hollow = dict(linestyle="", markerfacecolor="none", markersize=8, markeredgewidth=1.3, zorder=3)
-    public_label = "public results, mostly the best epoch"
-    ax.plot(*zip(*public, strict=True), color=BLACK, marker="X", label=public_label, **hollow)
-    ax.plot(*zip(*reported, strict=True), color=ORANGE, marker="D", label="five published logs: as reported", **hollow)
-    ax.axhline(GOAL, label=f"{GOAL} %, the goal of most logs", **TARGET_LINE)
-    ax.set(xscale="log", xlim=(400, 22_000), xlabel="parameters (log scale); larger networks are not shown")
+    near = dict(textcoords="offset points", path_effects=HALO, zorder=6, fontsize=10)
+    for each in [*frontier, *series]:
+        on_the_left = each in frontier and each.parameters > 1_000  # where there is room
+        text = f"{each.name}: {each.measured[0]:.3f} %" if each in frontier else each.name
+        place = dict(xytext=(-9, 9), ha="right") if on_the_left else dict(xytext=(10, -4), ha="left")
+        ax.annotate(text, (each.parameters, each.measured[0]), **place, **near)
+    hollow = dict(color=ORANGE, marker="D", linestyle="", markerfacecolor="none", markeredgewidth=1.8)
+    ax.plot(*zip(*public.values(), strict=True), label="reported by others, not repeated here", **hollow)
+    for (words, mark), place in zip(public.items(), [dict(xytext=(4, 8)), dict(xytext=(62, -19))], strict=True):
+        ax.annotate(words, mark, ha="right", **place, **near)
+    ax.set(xscale="log", xlim=(340, 20_000), xlabel="parameters (log scale)")
     ticks = [500, 1_000, 2_000, 4_000, 8_000, 15_000]
     ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yscale(**LOG_ERROR)
     ax.set_yticks([98, 98.5, 99, 99.2, 99.4, 99.5, 99.6, 99.7])
     bottom = np.floor(10 * min(each.measured[0] - each.measured[1] for each in frontier)) / 10
-    ax.set(ylim=(bottom, 99.78), ylabel=f"test accuracy (%), errors on a log scale, from {bottom:.1f}")
-    ax.set_title("What is a parameter worth?")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
+    ax.set(ylim=(bottom, 99.78), ylabel="test accuracy (%), errors on a log scale")
+    ax.set_title(enough(frontier))
+    ax.legend(loc="lower right", fontsize=9)
     return figure
+
+
+def enough(frontier: Sequence[Point]) -> str:
+    """Say how many parameters are enough for each accuracy that the frontier aims at."""
+    goals = sorted({budget_and_goal(each)[1] for each in FRONTIER.values()})
+    fewest = {g: min((p.parameters for p in frontier if p.measured[0] >= g), default=None) for g in goals}
+    return "Enough parameters: " + ", ".join(f"{number:,} for {goal} %" for goal, number in fewest.items() if number)
 
 
 @styled

@@ -13,6 +13,13 @@ from studies.recipes import changed, compared
 PLAIN = replace(MODEL1, name="Plain", target=(), batch_normalization="none", schedule=Constant(0.003))
 POOLED = replace(MODEL1, name="Pooled", target=(), layer_line=MODEL2.layer_line)
 LADDER = [PLAIN, MODEL1, POOLED, MODEL2, MODEL3, MODEL4]
+ADDED = [  # by each step of the ladder, in words
+    "batch normalization",
+    "global average pooling",
+    "dropout",
+    "augmentation in dropout's place",
+    "learning-rate schedule",
+]
 
 # fmt: off
 NO_NORMALIZATION, NO_AUGMENTATION, NO_POOLING, DROPOUT = changed(MODEL4, {
@@ -21,9 +28,10 @@ NO_NORMALIZATION, NO_AUGMENTATION, NO_POOLING, DROPOUT = changed(MODEL4, {
     "no-pooling": dict(layer_line=MODEL1.layer_line),
     "dropout": dict(channel_dropout=MODEL2.channel_dropout),
 })
-# Pairs of Model4 without and with one technique. All have its peak rate, but for Model3, whose rate is constant.
-ABLATION = [(NO_NORMALIZATION, MODEL4), (NO_AUGMENTATION, MODEL4), (MODEL3, MODEL4), (NO_POOLING, MODEL4),
-            (MODEL4, DROPOUT)]
+# Model4 without and with one technique, in words. All have its peak rate, but for Model3, whose rate is constant.
+ABLATION = {"batch normalization": (NO_NORMALIZATION, MODEL4), "augmentation": (NO_AUGMENTATION, MODEL4),
+            "learning-rate schedule": (MODEL3, MODEL4), "global average pooling": (NO_POOLING, MODEL4),
+            "dropout": (MODEL4, DROPOUT)}
 # fmt: on
 
 # Which learning rate is best for each rung of the ladder? Compared on the validation split, the same rates for all.
@@ -62,7 +70,7 @@ GROUPS = {
     "quick": [QUICK],
     "questions": ASKED,
     "ladder": LADDER,
-    "ablation": [other for pair in ABLATION for other in pair if other not in SERIES.values()],
+    "ablation": [other for pair in ABLATION.values() for other in pair if other not in SERIES.values()],
     "choices": compared(CHOICES),
     "rates": [experiment for at_rates in BY_RATE.values() for experiment in at_rates.values()],
 }

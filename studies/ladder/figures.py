@@ -5,13 +5,17 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from src.runs.records import Record
 from src.show.figures import BLACK, BLUE, GREEN, ORANGE, TARGET_LINE, styled
-from src.show.significance import mean_interval, sampling_error
+from src.show.significance import effect, mean_interval, sampling_error
 from src.show.tables import differences, values
 from studies.tables import Comparison
+
+GRAY = "#707070"
+EFFECTS = {"helps": BLUE, "hurts": ORANGE}  # GRAY: no difference shown, or too few seeds
 
 
 @styled
@@ -33,29 +37,32 @@ def rates(trials: dict[str, dict[float, Sequence[Record]]], title: str) -> Figur
 
 
 @styled
-def effects(comparisons: Sequence[Comparison], title: str) -> Figure:
-    """Draw by how much each change moves the test accuracy: paired differences, their mean and its 95 % interval."""
-    figure, ax = plt.subplots(figsize=(9, 0.62 * len(comparisons) + 1.5))
-    for i, each in enumerate(comparisons):
+def effects(changes: dict[str, Comparison], title: str) -> Figure:
+    """Draw by how much each change moves the test accuracy: paired differences, their mean and its 95 % interval.
+
+    changes: what is changed, in words -> before and after."""
+    figure, ax = plt.subplots(figsize=(9, 0.62 * len(changes) + 1.5))
+    for i, each in enumerate(changes.values()):
         paired = differences(each.before, each.after)
         mean, half_width = mean_interval(paired)
-        labels = ("one seed", "mean, 95 % interval") if i == 0 else (None, None)  # in the legend once
-        ax.plot(paired, [i + 0.2] * len(paired), "o", color=ORANGE, markersize=4, alpha=0.8, label=labels[0])
-        ax.errorbar(mean, i, xerr=half_width, fmt="s", color=BLUE, capsize=4, linewidth=2, label=labels[1])
+        shown = effect(paired)
+        ax.plot(paired, [i + 0.25] * len(paired), "o", color=GRAY, markersize=4, alpha=0.6)
+        look = dict(color=EFFECTS.get(shown, GRAY), capsize=4, linewidth=2.5, markersize=8)
+        ax.errorbar(mean, i, xerr=half_width, fmt="s", **look)
         before, after = (np.mean(values(records, "test accuracy")) for records in (each.before, each.after))
-        text = f"{before:.3f} → {after:.3f} %"
-        ax.annotate(text, (1, i), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+        text = f"{shown}\n{before:.2f} → {after:.2f} %"
+        place = dict(xycoords=("axes fraction", "data"), va="center", fontsize=10, color=look["color"])
+        ax.annotate(text, (1.01, i), **place)
     ax.axvline(0, color=BLACK, linewidth=1)
-    names = ["\n".join(_wrapped(part) for part in each.change.split("; ")) for each in comparisons]
-    ax.set_yticks(range(len(comparisons)), names, fontsize=9)
-    ax.set(xlabel="change in test accuracy (points), seed by seed", ylim=(len(comparisons) - 0.5, -0.5))
+    ax.set_yticks(range(len(changes)), changes, fontsize=10)
+    ax.set(xlabel="change in test accuracy (percentage points)", ylim=(len(changes) - 0.5, -0.5))
     figure.suptitle(title, fontsize=12)
-    figure.legend(loc="outside lower right", ncols=2, fontsize=9)
+    marks = [
+        Line2D([], [], color=BLACK, marker="s", markersize=8, linewidth=2.5, label="mean and its 95 % interval"),
+        Line2D([], [], color=GRAY, marker="o", markersize=4, linestyle="", label="one seed, with and without"),
+    ]
+    figure.legend(handles=marks, loc="outside lower right", ncols=2, fontsize=9)
     return figure
-
-
-def _wrapped(change):
-    return change.replace(" → ", " →\n") if len(change) > 42 else change
 
 
 @styled
@@ -67,12 +74,14 @@ def seeds(records: Sequence[Record]) -> Figure:
     figure, ax = plt.subplots(figsize=(9, 3.8))
     step = 100 / images  # one image more or less: a bar for every accuracy there can be
     edges = np.arange(round(finals.min() / step) - 0.5, round(finals.max() / step) + 1.5) * step
-    band = f"sampling error of {images:,} images (95 %)"
+    band = f"what other images would change: sampling error of {images:,} images (95 %)"
     ax.axvspan(mean - error, mean + error, color=ORANGE, alpha=0.2, zorder=0, label=band)
     counts, *_ = ax.hist(finals, bins=edges, color=BLUE, label=f"{len(finals)} seeds, last epoch")
     ax.axvline(mean, label=f"mean {mean:.2f} %", **TARGET_LINE)
     ax.yaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="test accuracy (%)", ylabel="seeds", title=f"How much does one run of {records[0].experiment} say?")
+    title = f"{len(finals)} runs of {records[0].experiment}, alike but for the seed, end between "
+    title += f"{finals.min():.2f} and {finals.max():.2f} %"
+    ax.set(xlabel="test accuracy (%)", ylabel="seeds that end there", title=title)
     ax.set(xlim=(mean - 1.6 * error, mean + 1.6 * error), ylim=(0, 1.5 * counts.max()))
     ax.legend(loc="upper left")
     return figure

@@ -12,9 +12,9 @@ from src.show.significance import RESPLITS, effect, sampling_error, seeds_to_set
 from src.show.tables import Records, Row, differences, interval, on_shared_seeds, seed_range, values
 from studies.evidence import Evidence, records_of
 from studies.figures import Drawings, with_sources
-from studies.ladder import ABLATION, BY_RATE, CHOICES, GROUPS, LADDER
+from studies.ladder import ABLATION, ADDED, BY_RATE, CHOICES, GROUPS, LADDER
 from studies.ladder import figures as drawn
-from studies.tables import Comparison, ablation_table, choices, compare, markdown, standing
+from studies.tables import Comparison, ablation_table, compare, folded, markdown, standing
 
 ADDS = {
     "Model1": "batch normalization",
@@ -34,7 +34,7 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
         "ablation": markdown(ablation_table(ablation(tests))),
         "selection-bias": markdown(selection_bias(records_of(LADDER + GROUPS["ablation"], tests))),
         "rates": markdown(rates(evidence.trials)),
-        "choices": markdown(choices(CHOICES, evidence.trials)),
+        "choices": folded("What was compared", CHOICES, evidence.trials),
     }
     return {"Evidence": said}
 
@@ -61,17 +61,27 @@ def figures(evidence: Evidence) -> Drawings:
     """Return the figures: file name -> function that draws it, and a hash of its numbers."""
     tests = evidence.tests
     trials = {
-        f"{step.name}, {words}": by_rate(step, evidence.trials)
+        f"{words} ({step.name})": by_rate(step, evidence.trials)
         for step, words in [(MODEL3, "constant rate"), (MODEL4, "one-cycle schedule")]
     }
+    steps = {
+        f"{words}\n{of.before[0].experiment} → {of.name}": of for words, of in zip(ADDED, ladder(tests), strict=True)
+    }
+    techniques = dict(zip(ABLATION, ablation(tests), strict=True))
+    goal = shown.goal_of(MODEL4.name)
+    above = [name for name in SERIES if fmean(values(tests[name], "test accuracy")) >= goal]
     return with_sources(
         {
-            "series.png": partial(shown.series, records_of(GROUPS["series"], tests)),
+            "series.png": partial(
+                shown.series,
+                records_of(GROUPS["series"], tests),
+                f"Above {goal} % in the end: {', '.join(above) or 'none'}.",
+            ),
             **{f"{name}.png": partial(shown.history, tests[name]) for name in SERIES},
             "seeds.png": partial(drawn.seeds, tests[MODEL4.name]),
-            "ladder.png": partial(drawn.effects, ladder(tests), "What does each step add? The cumulative ablation"),
-            "ablation.png": partial(drawn.effects, ablation(tests), "What is each technique worth in Model4?"),
-            "rates.png": partial(drawn.rates, trials, "Is a schedule better than the best constant rate?"),
+            "ladder.png": partial(drawn.effects, steps, what_helps(steps, "on the way to Model4")),
+            "ablation.png": partial(drawn.effects, techniques, what_helps(techniques, "in Model4")),
+            "rates.png": partial(drawn.rates, trials, best_rates(trials)),
         }
     )
 
@@ -86,7 +96,22 @@ def ladder(records_by_name: Records) -> list[Comparison]:
 
 def ablation(records_by_name: Records) -> list[Comparison]:
     """Compare Model4 without and with each technique that it has, or does without."""
-    return [compare(without_it, with_it, records_by_name) for without_it, with_it in ABLATION]
+    return [compare(without_it, with_it, records_by_name) for without_it, with_it in ABLATION.values()]
+
+
+def what_helps(changes: dict[str, Comparison], where: str) -> str:
+    """Say which of some changes help, and which hurt; the first line of their words names them."""
+    named = {"helps": [], "hurts": []}
+    for words, each in changes.items():
+        named.get(effect(differences(each.before, each.after)), []).append(words.partition("\n")[0])
+    helps, hurts = (", ".join(names) for names in named.values())
+    return f"What helps {where}: {helps or 'nothing'}" + f"; what hurts: {hurts}" * bool(hurts)
+
+
+def best_rates(trials: dict[str, dict[float, list]]) -> str:
+    """Say what the lines of rates() reach at their best learning rate."""
+    best = {label: max(fmean(values(of, "test accuracy")) for of in rates.values()) for label, rates in trials.items()}
+    return "At the best rate: " + ", ".join(f"{label} {accuracy:.2f} %" for label, accuracy in best.items())
 
 
 def ladder_table(comparisons: Sequence[Comparison]) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from torch import nn
 
-from src.experiments import MODEL4, SERIES
+from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.runs.names import changes
 from src.show.significance import RESPLITS, effect
@@ -16,7 +16,7 @@ from studies.evidence import Evidence
 from studies.figures import Drawings, Point, point, with_sources
 from studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS, Step, of_log
 from studies.published.figures import published
-from studies.tables import choices, markdown, standing
+from studies.tables import folded, markdown, standing
 
 WHILE_LEARNING = "train accuracy while learning"  # what the logs report
 TRAIN_TOLERANCE = 0.5  # points by which it may differ from the reported one
@@ -29,7 +29,7 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
         "published": markdown(results(STEPS, evidence.tests)),
         **blocks(evidence),
         **{letter: markdown(claims(of_log(STEPS, letter), evidence.tests)) for letter in letters},
-        "published-choices": markdown(choices(PUBLISHED_CHOICES, evidence.trials)),
+        "published-choices": folded("What was compared", PUBLISHED_CHOICES, evidence.trials),
     }
     return {"Published": said}
 
@@ -45,9 +45,8 @@ def figures(evidence: Evidence) -> Drawings:
 
 
 def points(steps: dict[str, Step], records_by_name: Records) -> list[Point]:
-    """Make the Points of published Steps, also of those without records, and of the models of the series."""
-    reported = [point(step.experiment, records_by_name, step.test) for step in steps.values()]
-    return reported + [point(experiment, records_by_name) for experiment in SERIES.values()]
+    """Make the Points of published Steps, also of those without records."""
+    return [point(step.experiment, records_by_name, step.test, step.adds) for step in steps.values()]
 
 
 def count_running_statistics(module: nn.Module) -> int:

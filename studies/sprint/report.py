@@ -5,7 +5,7 @@ from functools import partial
 from studies.evidence import Evidence
 from studies.figures import Drawings, with_sources
 from studies.sprint import SPRINT_CHOICES, gpu, inference, throughput, timed
-from studies.tables import choices, markdown, without
+from studies.tables import folded, markdown, without
 
 OTHERS = {  # public results as they are reported; none was repeated here
     "tuomaso/train_mnist_fast": "99.04 % after one epoch in 0.76 seconds, 99.245 % after two (means, a GTX 1660 Ti)",
@@ -17,7 +17,7 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
     """Return what the notebooks say: their name -> name of a statement -> Markdown."""
     sprint = {
         "sprint": timed.text(evidence.timing("sprint"), evidence),
-        "sprint-choices": markdown(choices(SPRINT_CHOICES, evidence.trials)),
+        "sprint-choices": folded("What was compared", SPRINT_CHOICES, evidence.trials),
         "others": "\n".join(f"- {name}: {reported}." for name, reported in OTHERS.items()),
     }
     speed = {

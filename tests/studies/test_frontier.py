@@ -7,8 +7,9 @@ import pytest
 from torch import nn
 
 from src.experiments import MODEL4
-from src.model import build, count_parameters
+from src.model import build, count_parameters, layers
 from src.runs.names import with_epochs
+from src.use.weights import kept
 from studies.figures import Point
 from studies.frontier import (
     AIMS,
@@ -24,7 +25,7 @@ from studies.frontier import (
     budget_and_goal,
     report,
 )
-from studies.frontier.figures import PUBLIC, curve, curve_marks, filters, lost
+from studies.frontier.figures import PUBLIC, curve, curve_marks, filters, lost, whole
 
 BOUNDED = FRONTIER | AIMS
 
@@ -117,16 +118,19 @@ def test_the_picture_of_a_network_shows_each_weight_of_its_convolutions_once():
 def test_marks_of_the_curve_stand_at_their_numbers():
     ours = [Point("A", 900, None, (99.1, 0.05)), Point("B", 2_400, None, (99.4, 0.02))]
     series = [Point("Model4", 7_870, None, (99.56, 0.03))]
-    (ax,) = curve(ours, series, [(8_000, 99.2)], [(4_968, 99.45)]).axes
+    (ax,) = curve(ours, series, {"small": (697, 99.03), "accurate": (4_968, 99.45)}).axes
     marks = {(x, y) for line in ax.lines for x, y in zip(*line.get_data(), strict=True)}
-    assert {(900, 99.1), (2_400, 99.4), (7_870, 99.56), (4_968, 99.45), (8_000, 99.2)} <= marks
+    assert {(900, 99.1), (2_400, 99.4), (7_870, 99.56), (697, 99.03), (4_968, 99.45)} <= marks
+    texts = {text.get_text() for text in ax.texts}
+    assert texts == {"A: 99.100 %", "B: 99.400 %", "Model4", "small", "accurate"}
+    assert ax.get_title() == "Enough parameters: 900 for 99.0 %, 2,400 for 99.4 %"
 
 
-def test_the_curve_is_drawn_from_our_networks_the_series_the_logs_and_public_results(evidence):
-    frontier, series, reported, public = curve_marks(evidence.tests)
+def test_the_curve_is_drawn_from_our_networks_the_series_and_two_public_results(evidence):
+    frontier, series, public = curve_marks(evidence.tests)
     assert {point.name for point in frontier} == {*BOUNDED, *(end.name for end in ENDS)}
     assert [point.parameters for point in frontier] == sorted(point.parameters for point in frontier)
-    assert len(series) == 4 and len(reported) == 16 and public == PUBLIC  # of two steps the log gives no test accuracy
+    assert len(series) == 4 and public == PUBLIC and len(public) == 2
 
 
 def test_the_goals_are_those_that_the_study_names():
@@ -143,6 +147,22 @@ def test_the_digits_shown_as_lost_are_wrong_in_the_smallest_network_and_never_in
     assert len(captions) == 6 and all("of 10 seeds" in caption for caption in captions)
     times = [int(re.search(r"(\d+) of 10", caption)[1]) for caption in captions]
     assert times == sorted(times, reverse=True) and times[-1] > 0
+
+
+@pytest.mark.parametrize("experiment", [FRONTIER_1000, FRONTIER_2500], ids=lambda each: each.name)
+def test_the_picture_of_a_whole_network_has_every_map_and_shades_those_of_a_network_whose_weights_are_kept(
+    experiment, evidence
+):
+    (ax,) = whole(experiment, evidence.tests).axes
+    maps = 1 + sum(layer.channels for layer in layers(experiment.layer_line))
+    assert len(ax.patches) == maps and len(ax.images) == (maps if experiment.name in kept() else 1)
+    numbers = [int(text.get_text().replace(",", "")) for text in ax.texts if re.fullmatch(r"[\d,]+", text.get_text())]
+    assert sum(numbers) - sum(range(10)) == count_parameters(build(experiment))
+
+
+def test_the_smallest_network_that_reaches_an_accuracy_is_named(evidence):
+    assert report.smallest(evidence.tests, 99.0) == FRONTIER_1000
+    assert report.smallest(evidence.tests) == FRONTIER_2500
 
 
 def test_the_table_of_mistakes_counts_a_thousand_images_of_each_digit(evidence):

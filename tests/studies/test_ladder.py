@@ -8,8 +8,9 @@ import pytest
 
 from src.experiments import MODEL3, MODEL4, SERIES, Constant, OneCycle
 from src.runs.names import changes
+from src.show.significance import effect
 from src.show.tables import differences, values
-from studies.ladder import ABLATION, BY_RATE, CHOICES, GROUPS, LADDER, RATES, figures, report
+from studies.ladder import ABLATION, ADDED, BY_RATE, CHOICES, GROUPS, LADDER, RATES, figures, report
 
 
 def techniques(before, after):
@@ -32,9 +33,9 @@ def test_a_step_of_the_ladder_adds_one_technique_but_for_model3_which_swaps_two(
 
 def test_the_ablation_takes_one_technique_from_model4_or_gives_it_one():
     due = [{"batch normalization"}, {"augmentation"}, set(), {"layer line"}, {"channel dropout"}]
-    assert [techniques(*pair) for pair in ABLATION] == due
-    assert all(MODEL4 in pair for pair in ABLATION)
-    assert [one for pair in ABLATION for one in pair if one.schedule != MODEL4.schedule] == [MODEL3]
+    assert [techniques(*pair) for pair in ABLATION.values()] == due
+    assert all(MODEL4 in pair for pair in ABLATION.values())
+    assert [one for pair in ABLATION.values() for one in pair if one.schedule != MODEL4.schedule] == [MODEL3]
 
 
 @pytest.mark.parametrize("step", LADDER, ids=lambda step: step.name)
@@ -130,12 +131,32 @@ def test_groups_of_the_ladder_hold_no_experiment_twice():
 
 def test_the_figure_of_effects_has_a_dot_for_every_seed_and_the_mean_of_every_change(evidence):
     comparisons = report.ladder(evidence.tests)
-    (ax,) = figures.effects(comparisons, "any").axes
+    (ax,) = figures.effects(dict(zip(ADDED, comparisons, strict=True)), "any").axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ADDED
     dots = sorted(x for line in ax.lines if line.get_marker() == "o" for x in line.get_xdata())
     paired = [differences(each.before, each.after) for each in comparisons]
     assert dots == sorted(sum(paired, []))
     means = {line.get_ydata()[0]: line.get_xdata()[0] for line in ax.lines if line.get_marker() == "s"}
     assert [means[i] for i in range(len(paired))] == pytest.approx([fmean(numbers) for numbers in paired])
+    assert [text.get_text().splitlines()[0] for text in ax.texts] == [effect(numbers) for numbers in paired]
+
+
+def test_the_titles_of_the_two_ablations_name_what_helps_and_what_hurts(evidence):
+    steps, techniques = report.ladder(evidence.tests), report.ablation(evidence.tests)
+    for words, comparisons in [(ADDED, steps), (list(ABLATION), techniques)]:
+        said = report.what_helps(dict(zip(words, comparisons, strict=True)), "here")
+        helps, _, hurts = said.removeprefix("What helps here: ").partition("; what hurts: ")
+        shown = {word: effect(differences(c.before, c.after)) for word, c in zip(words, comparisons, strict=True)}
+        assert helps.split(", ") == [word for word in words if shown[word] == "helps"]
+        assert list(filter(None, hurts.split(", "))) == [word for word in words if shown[word] == "hurts"]
+    assert report.what_helps({}, "here") == "What helps here: nothing"
+
+
+def test_the_title_of_the_rates_names_the_best_mean_of_each_line(evidence):
+    trials = {step.name: report.by_rate(step, evidence.trials) for step in (MODEL3, MODEL4)}
+    for name, accuracy in re.findall(r"(Model\d) ([\d.]+) %", report.best_rates(trials)):
+        best = max(fmean(values(records, "test accuracy")) for records in trials[name].values())
+        assert float(accuracy) == pytest.approx(best, abs=0.005)
 
 
 def test_the_figure_of_seeds_has_a_bar_of_every_seed_and_the_sampling_error_around_their_mean(evidence):

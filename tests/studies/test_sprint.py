@@ -130,8 +130,10 @@ def test_the_figure_has_a_row_with_the_median_seconds_and_the_accuracy_of_every_
     seconds = {way: [10.0 + i, 20.0 + i, 900.0] for i, way in enumerate(measured["seconds"])}
     reached = {way: timed.reached(way, evidence) for way in timed.WAYS}
     (ax,) = timed.figure({**measured, "seconds": seconds}, reached).axes
-    ways = [label.get_text() for label in ax.get_yticklabels()]
-    assert set(ways) == set(timed.WAYS) - {timed.ONE_THREAD, timed.USUAL_ONE}
+    ways = [way for way in timed.WAYS if way not in (timed.ONE_THREAD, timed.USUAL_ONE)]
+    labels = [label.get_text().rpartition(", ") for label in ax.get_yticklabels()]
+    assert [words for words, *_ in labels] == [timed.IN_WORDS[way] for way in ways]
+    assert [int(epochs.split()[0]) for *_, epochs in labels] == [timed.WAYS[way].epochs for way in ways]
     for way, bar, text in zip(ways, ax.patches, ax.texts, strict=True):
         assert bar.get_width() == seconds[way][1]
         assert f"{seconds[way][1]:.1f} s" in text.get_text() and f"{fmean(reached[way]):.2f}" in text.get_text()

@@ -54,6 +54,8 @@ def test_every_way_makes_its_pass_and_is_prepared_once(monkeypatch, few_digits, 
 
 def test_the_figure_has_a_bar_with_the_images_per_second_of_every_way(passes):
     (ax,) = throughput.figure(passes).axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(passes["seconds"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        throughput.IN_WORDS[way] for way in passes["seconds"]
+    ]
     numbers = dict(zip(passes["seconds"], [text.get_text() for text in ax.texts], strict=True))
     assert numbers[throughput.OURS] == "6,000" and numbers[throughput.OUR_PAIR] == "9,600"
