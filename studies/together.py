@@ -44,7 +44,7 @@ def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: st
         check_name(experiment, EXPERIMENTS)
         check_run(seed, split, device)
         check_together(experiment)
-    made_by = {experiment: fingerprint(experiment) for experiment, _, _ in waiting}
+    made_by = {each: fingerprint(each) for each in dict.fromkeys(experiment for experiment, _, _ in waiting)}
     digits = functools.cache(lambda split: data.load(split).to(place))  # shared by the runs
     with reproducible():
         while waiting or running:

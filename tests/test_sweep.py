@@ -11,12 +11,13 @@ from src import InputError
 from src.augment import Augmentation
 from src.experiments import MODEL4, QUICK, AdamW, OneCycle
 from src.runs import records, several
+from src.runs.names import alternatives, changes_of
 from src.show import compare as compare_module
-from src.show import figures, questions
+from src.show import figures, notebook
 from src.show.questions import ASKED, QUESTIONS, ready_questions
 from src.show.rates import HIGH, LOW, rates, rising
 from src.show.significance import effect, mean_interval
-from src.show.sweep import alternatives, answer, changes_of, choose, sweep
+from src.show.sweep import answer, choose, sweep
 
 SMALL = replace(MODEL4, name="small", target=(), layer_line="4 P P G t10", epochs=1, batch_size=64)
 
@@ -108,7 +109,7 @@ def test_each_ready_question_is_one_line_that_asks_just_what_the_records_answer(
 
 def test_the_answers_of_the_ready_questions_are_folded_away_and_those_of_the_records(monkeypatch):
     shown = []
-    monkeypatch.setattr(questions, "show", lambda text: shown.append(text))
+    monkeypatch.setattr(notebook, "show", lambda text: shown.append(text))
     ready_questions()
     assert shown[0].count("<details>") == shown[0].count("</details>\n") + 1 == len(QUESTIONS)
     assert shown[0].count("Against ") == len(QUESTIONS)

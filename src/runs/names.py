@@ -1,5 +1,7 @@
 """Names: an experiment that was changed has one of its own, so that no run is taken for another; and what changed."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from functools import partial
 
@@ -40,3 +42,18 @@ def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
 def epochs_set(epochs: int) -> str:
     """Return the ending of the name of an experiment whose number of epochs was set."""
     return f"-{epochs}-epoch" if epochs == 1 else f"-{epochs}-epochs"
+
+
+def changes_of(experiment: Experiment, field: str, choices: Iterable) -> dict[str, dict]:
+    """Return what each value of a field changes, by the value in a few words: {} for the experiment's own."""
+    own = getattr(experiment, field)
+    return {str(_shown(value)): {} if value == own else {field: value} for value in choices}
+
+
+def alternatives(experiment: Experiment, changes: dict[str, dict]) -> dict[str, Experiment]:
+    """Return an experiment with each of some changes, by label, named after them: Quick-batch_size-64."""
+    made = {}
+    for label, change in changes.items():
+        name = re.sub(r"[^\w.]+", "-", "-".join([experiment.name, *change, label]), flags=re.ASCII).strip("-")
+        made[label] = replace(experiment, name=name[:100], target=(), **change) if change else experiment
+    return made

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from src.experiments import QUICK, AdamW, OneCycle
-from src.runs.records import RESULTS, recorded
-from src.show.notebook import show
-from src.show.sweep import alternatives, answer, changes_of
-from src.show.tables import interval, lines_of, values
+from src.runs.names import alternatives, changes_of
 
 SEEDS = range(5)
 
@@ -63,13 +60,19 @@ ASKED = list(dict.fromkeys(each for question in QUESTIONS for each in alternativ
 
 def ready_questions() -> None:
     """Display the questions, each with its line to run and the answer of the committed records folded away."""
+    from src.show.notebook import show  # late: the catalogue of experiments needs nothing of notebooks
+
     parts = []
     for number, question in enumerate(QUESTIONS, start=1):
         parts.append(f"**{number}. {question.ask}**\n\n```python\n{question.line}\n```\n\n{_folded(question)}")
     show("\n\n".join(parts))
 
 
-def _folded(question: Question) -> str:
+def _folded(question):
+    from src.runs.records import RESULTS, recorded
+    from src.show.sweep import answer
+    from src.show.tables import interval, lines_of, values
+
     found = {
         label: list(recorded(experiment, SEEDS, RESULTS, quiet=True).values())
         for label, experiment in alternatives(QUICK, question.changes).items()

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import fields
 
 from matplotlib.figure import Figure
 
 from src import InputError
 from src.checks import nearest
 from src.experiments import Experiment
-from src.runs.names import check_name
-from src.runs.own import in_words
+from src.runs.names import alternatives, changes_of, check_name
 from src.show import figures
 from src.show.compare import checked, records_of, say
 from src.show.significance import effect, mean_interval
@@ -47,26 +45,6 @@ def choose(
     say(sentence)
     title = f"Does the {of} matter? Against {base}: {words}"
     return figures.save(figures.choices(records_by_label, base, title), re.sub(r"\W+", "-", f"sweep-{of}") + ".png")
-
-
-def changes_of(experiment: Experiment, field: str, choices: Iterable) -> dict[str, dict]:
-    """Return what each value of a field changes, by the value in a few words: {} for the experiment's own."""
-    own = getattr(experiment, field)
-    return {label(value): {} if value == own else {field: value} for value in choices}
-
-
-def alternatives(experiment: Experiment, changes: dict[str, dict]) -> dict[str, Experiment]:
-    """Return an experiment with each of some changes, by label, named after them: Quick-batch_size-64."""
-    made = {}
-    for label, change in changes.items():
-        name = re.sub(r"[^\w.]+", "-", "-".join([experiment.name, *change, label]), flags=re.ASCII).strip("-")
-        made[label] = replace(experiment, name=name[:100], target=(), **change) if change else experiment
-    return made
-
-
-def label(value: Any) -> str:
-    """Return a value of a field in a few words: RMSprop for torch.optim.RMSprop."""
-    return in_words(value) if callable(value) else str(value)
 
 
 def answer(records_by_label: Records, base: str) -> tuple[str, str]:

@@ -38,11 +38,11 @@ class Setting:
     epochs: int | None = None  # of every training but the usual loop's; by default its own
     seeds: int = 100  # of Model4 side by side
     at_a_time: int = 25  # of these, in rounds of one size; torch has no more than 32 streams
-    workers: tuple[int, ...] = (2, 4, 8)  # of the usual loop's DataLoader, one setting after the other
+    workers: tuple[int, ...] = (2,)  # of the usual loop's DataLoader, one setting after the other
 
 
-FULL = Setting()  # at most eight minutes of a GPU
-SMALL = Setting(repeats=1, epochs=3, seeds=4, at_a_time=2, workers=(2,))  # to see that everything works
+FULL = Setting()  # about eight minutes of an H100
+SMALL = Setting(repeats=1, epochs=3, seeds=4, at_a_time=2)  # to see that everything works
 MOST_OF_MANY = 180  # seconds that the goal leaves for all seeds
 USUAL_EPOCHS = 2  # the first one starts the workers, the second one counts
 

@@ -23,6 +23,7 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
     speed = {
         "throughput": throughput.text(evidence.timing("throughput")),
         "use": inference.text(evidence.timing("use")),
+        "gpu": gpu.text(evidence.timing("gpu"), evidence.folder),
     }
     return {"Sprint": sprint, "Speed": speed}
 
@@ -32,16 +33,12 @@ def blocks(evidence: Evidence) -> dict[str, str]:
     use, (equal_work, *_) = evidence.timing("use"), throughput.ratios(evidence.timing("throughput"))
     seconds = timed.goals(evidence.timing("sprint"), evidence)
     rows = without(inference.rows(use), "bytes", "multiply-adds", "PyTorch")
+    on_gpu = evidence.timing("gpu")
+    seconds += [equal_work, f"{on_gpu['gpu']}: {' '.join(gpu.goals(on_gpu, evidence.folder))}"]
     return {
-        "speed": "\n".join(f"- {sentence}" for sentence in [*seconds, equal_work, *_on_a_gpu(evidence)]),
+        "speed": "\n".join(f"- {sentence}" for sentence in seconds),
         "use": f"{markdown(rows)}\n\n{inference.conditions(use)}",
     }
-
-
-def _on_a_gpu(evidence):  # a sentence, as soon as there are timings of a GPU
-    if (evidence.folder / "bench" / "gpu.json").exists():
-        measured = evidence.timing("gpu")
-        yield f"{measured['gpu']}: {' '.join(gpu.goals(measured, evidence.folder))}"
 
 
 def figures(evidence: Evidence) -> Drawings:
