@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 MODELS := Model1 Model2 Model3 Model4
+NOTEBOOKS := $(notdir $(basename $(wildcard notebooks/*.ipynb)))
 STUDIES := $(wildcard studies/*/*.ipynb)
 # A notebook is executed beside its place and then moved there, so that none is half written.
 EXECUTE := $(BIN)/jupyter nbconvert --config notebooks/nbconvert_config.py --to notebook --execute \
 	--ExecutePreprocessor.kernel_name=python3 --output-dir runs/executing
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(MODELS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise bench-gpu lab lint colab clean
+.PHONY: help run $(NOTEBOOKS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise bench-gpu lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +32,7 @@ run: $(VENV)/installed  ## train the four models in their notebooks, two at a ti
 	@$(BIN)/python -m src table
 	@echo "The notebooks as they ran are in runs/notebooks."
 
-$(MODELS):
+$(NOTEBOOKS):
 	@EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb
 	@mkdir -p runs/notebooks && mv runs/executing/$@.ipynb runs/notebooks/
 
@@ -54,9 +55,9 @@ $(STUDIES):
 page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
 	$(BIN)/python -m src page
 
-notebooks: $(VENV)/installed  ## train the models in the committed notebooks again (maintainers)
-	$(MAKE) --no-print-directory $(MODELS)
-	mv $(MODELS:%=runs/notebooks/%.ipynb) notebooks/
+notebooks: $(VENV)/installed  ## execute the committed notebooks again (maintainers)
+	$(MAKE) --no-print-directory $(NOTEBOOKS)
+	mv $(NOTEBOOKS:%=runs/notebooks/%.ipynb) notebooks/
 
 bench: $(VENV)/installed-studies  ## time our loop and the sprint beside the usual loop (on an idle machine)
 	$(BIN)/python -m src bench
@@ -70,10 +71,10 @@ bench-depthwise: $(VENV)/installed-studies  ## time depthwise convolutions, and 
 bench-gpu: $(VENV)/installed-studies  ## time a GPU in at most eight minutes: trainings, 100 seeds at once, the usual loop
 	$(BIN)/python -m src bench gpu
 
-lab: $(VENV)/installed  ## open copies of the four models' notebooks, yours to change, in JupyterLab
-	@mkdir -p lab && for name in $(MODELS); do test -e lab/$$name.ipynb || cp notebooks/$$name.ipynb lab/; done
+lab: $(VENV)/installed  ## open copies of the notebooks, yours to change, in JupyterLab; Start first
+	@mkdir -p lab && for name in $(NOTEBOOKS); do test -e lab/$$name.ipynb || cp notebooks/$$name.ipynb lab/; done
 	@echo "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
-	PYTHONSTARTUP="$(CURDIR)/notebooks/startup.py" $(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab
+	PYTHONSTARTUP="$(CURDIR)/notebooks/startup.py" $(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab/Start.ipynb
 
 lint: $(VENV)/installed-studies  ## check style
 	$(BIN)/ruff check .

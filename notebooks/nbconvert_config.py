@@ -1,7 +1,8 @@
 """How `jupyter nbconvert --config notebooks/nbconvert_config.py --execute` executes a notebook.
 
-As nbconvert does, and beside it a line on the screen for each epoch, no warnings of the kernel, and one sentence and
-an exit code in the place of a traceback: 2 for a cell that fails, 130 for Ctrl-C. Then nothing is written.
+As nbconvert does, and beside it a line on the screen for each epoch, a picture in the place of a page, no warnings of
+the kernel, and one sentence and an exit code in the place of a traceback: 2 for a cell that fails, 130 for Ctrl-C. Then
+nothing is written.
 """
 
 import logging
@@ -42,6 +43,9 @@ class ShowEpochs(ExecutePreprocessor):
         transient = msg["content"].get("transient") or {}
         if "epoch" in transient:
             self.tell(transient["epoch"])
+        if "still" in transient:  # a picture in the place of what is alive, as in src/use/page.py
+            shown = msg["content"]["data"]
+            msg["content"]["data"] = {kind: shown[kind] for kind in shown if kind == transient["still"]} or shown
         return super().process_message(msg, cell, cell_index)
 
     def tell(self, words):

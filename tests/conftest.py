@@ -1,11 +1,24 @@
-"""What several tests need: a few hundred real digits in the place of all of them, Ctrl-C, the committed records."""
+"""What several tests need: a few real digits in the place of all of them, a browser, Ctrl-C, the committed records."""
+
+import shutil
 
 import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from src import data
+from src import ROOT, data
 from src.runs import checkpoints, records
+
+FEW_DIGITS = """
+whole = load
+
+
+def load(split):
+    return whole(split)[:3000] if split == "train" else whole(split)
+"""
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 def forget_labels():
@@ -77,3 +90,34 @@ def interrupt(monkeypatch):
     hook = register_optimizer_step_pre_hook(count_step)
     yield after
     hook.remove()
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the repository that trains on fewer images; the real figures and notebooks stay as they are."""
+    folder = tmp_path_factory.mktemp("copy")
+    unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
+    for name in ["src", "studies", "notebooks"]:
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    (folder / "results").symlink_to(ROOT / "results")
+    (folder / "images").mkdir()
+    shutil.copy(ROOT / "images" / "rates.png", folder / "images")  # Model4 shows it
+    shutil.copy(ROOT / "Makefile", folder)
+    with open(folder / "src" / "data.py", "a", encoding="utf-8") as file:
+        file.write(FEW_DIGITS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine; install it with: apt-get install chromium")
+    from playwright.sync_api import Error, sync_playwright  # few tests need it
+
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        except Error as error:
+            pytest.skip(f"Chromium does not start: {error}")
+        yield browser
+        browser.close()

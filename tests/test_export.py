@@ -82,6 +82,18 @@ class Halved(nn.Sequential):
         return super().forward(images) / 2
 
 
-def test_a_network_that_does_more_than_its_modules_in_turn_is_not_exported():
-    with pytest.raises(InputError, match="only networks of a layer line can be exported"):
-        fold(Halved(nn.Flatten(), nn.Linear(784, 10)))
+class Functional(nn.Module):
+    """Another one, in which something happens between its modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.maps, self.answer = nn.Conv2d(1, 2, 5, stride=4), nn.Linear(72, 10)
+
+    def forward(self, images):
+        return self.answer(self.maps(images).relu().flatten(1))
+
+
+@pytest.mark.parametrize("network", [Halved(nn.Flatten(), nn.Linear(784, 10)), Functional()])
+def test_a_network_that_does_more_than_its_modules_in_turn_is_not_exported(network):
+    with pytest.raises(InputError, match="does more: write it as nn.Sequential, with nn.ReLU"):
+        fold(network)

@@ -76,6 +76,13 @@ def test_each_epoch_is_shown_with_the_name_of_the_notebook_and_is_no_part_of_it(
     assert "epoch 1 of 15" not in (tmp_path / "executed" / "Mine.ipynb").read_text(encoding="utf-8")
 
 
+def test_a_picture_takes_the_place_of_a_page_that_could_not_be_alive(notebook, tmp_path):
+    shown = "display({'text/html': 'alive', 'image/png': 'aaaa'}, raw=True, transient={'still': 'image/png'})"
+    assert execute(notebook(shown), *OURS).returncode == 0
+    [output] = nbformat.read(tmp_path / "executed" / "Mine.ipynb", as_version=4).cells[1].outputs
+    assert output.data.keys() == {"image/png"}
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [

@@ -30,13 +30,6 @@ MODELS = ["Model1", "Model2", "Model3", "Model4"]
 PLACES = {
     path.stem: path.relative_to(ROOT) for path in [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("studies/*/*.ipynb")]
 } | {f"solutions/{path.stem}": path.relative_to(ROOT) for path in ROOT.glob("notebooks/solutions/*.ipynb")}
-FEW_DIGITS = """
-whole = load
-
-
-def load(split):
-    return whole(split)[:3000] if split == "train" else whole(split)
-"""
 
 
 def code_cells(path):
@@ -70,22 +63,6 @@ def assert_clean(path):
         assert output.output_type != "error" and output.get("name") != "stderr"
         assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
         assert "it/s" not in str(output) and "%|" not in str(output)
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    """A copy of the repository that trains on fewer images; the real figures and notebooks stay as they are."""
-    folder = tmp_path_factory.mktemp("copy")
-    unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
-    for name in ["src", "studies", "notebooks"]:
-        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    (folder / "results").symlink_to(ROOT / "results")
-    (folder / "images").mkdir()
-    shutil.copy(ROOT / "images" / "rates.png", folder / "images")  # Model4 shows it
-    shutil.copy(ROOT / "Makefile", folder)
-    with open(folder / "src" / "data.py", "a", encoding="utf-8") as file:
-        file.write(FEW_DIGITS)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +265,7 @@ def test_the_setup_installs_every_package_that_the_notebooks_of_the_series_need(
     setup = (ROOT / "notebooks" / "setup.py").read_text(encoding="utf-8")
     needed = set(ast.literal_eval(re.search(r"needed = (\[.*?\])", setup)[1]))
     brought_along = {"IPython", "torch", "numpy", "PIL"}  # by Jupyter, by Colab, by torch and Matplotlib
-    sources = [cell.source for name in MODELS for cell in code_cells(ROOT / PLACES[name])]
+    sources = [cell.source for name in ["Start", *MODELS] for cell in code_cells(ROOT / PLACES[name])]
     modules, packages = set(), set()
     while sources:
         for node in ast.parse(sources.pop()).body:  # an import within a function is made where it is needed
@@ -356,7 +333,7 @@ def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed
     output = subprocess.run(make, cwd=copy, check=True, capture_output=True, text=True).stdout
     assert "lab/" in output and f"first: {copy / 'notebooks' / 'startup.py'}\n" in output
     copies = {path.name: path for path in (copy / "lab").iterdir()}
-    assert sorted(copies) == sorted(f"{name}.ipynb" for name in MODELS)
+    assert sorted(copies) == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
     copies["Model1.ipynb"].write_text("mine")
     copies["Model2.ipynb"].unlink()
     subprocess.run(make, cwd=copy, check=True, capture_output=True)

@@ -2,24 +2,21 @@
 
 import base64
 import re
-import shutil
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
 import torch
-from playwright.sync_api import Error, expect, sync_playwright
+from playwright.sync_api import expect
 from torch import nn
 
 from src import InputError, data
-from src.experiments import SERIES
+from src.experiments import MODEL4, SERIES
+from src.runs.one import train
 from src.runs.records import RESULTS, load_of
 from src.training import predict
 from src.use import page as module
 from src.use.weights import load
-
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 SEVEN = [(0.25, 0.22), (0.75, 0.22), (0.45, 0.8)]  # corners of a stroke, as fractions of the paper
 ONE = [(0.5, 0.2), (0.5, 0.8)]
@@ -39,19 +36,6 @@ LOGITS = """([network, text]) => {
 # Whether there is ink on the paper, on the picture as the network sees it and on a map.
 SOME_INK = """() => ["#drawing", "#picture", "#layers canvas"]
     .map(canvas => inkOf(document.querySelector(canvas)).some(ink => ink > 0))"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; install it with: apt-get install chromium")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        except Error as error:
-            pytest.skip(f"Chromium does not start: {error}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -100,7 +84,7 @@ def encoded(images):
 
 
 def test_the_committed_page_is_what_the_command_writes():
-    assert module.PAGE.read_text() == module.page(), "run make page"
+    assert module.PAGE.read_text() == module.page(module.series()), "run make page"
 
 
 def test_every_network_gives_the_logits_and_the_answers_that_pytorch_gives(page):
@@ -114,9 +98,10 @@ def test_every_network_gives_the_logits_and_the_answers_that_pytorch_gives(page)
         assert torch.equal(logits.argmax(dim=1), expected.argmax(dim=1)), name
 
 
-def test_padding_stride_and_groups_are_computed_as_in_pytorch(page):
+def test_crop_padding_stride_and_groups_are_computed_as_in_pytorch(page):
     torch.manual_seed(0)
     network = nn.Sequential(
+        nn.ZeroPad2d(-3),
         *[nn.Conv2d(1, 4, 5, padding=2, bias=False), nn.BatchNorm2d(4), nn.ReLU()],
         *[nn.Conv2d(4, 8, 3, stride=2, groups=4), nn.ReLU(), nn.MaxPool2d(2, 2)],
         *[nn.Conv2d(8, 10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()],
@@ -129,12 +114,49 @@ def test_padding_stride_and_groups_are_computed_as_in_pytorch(page):
 def test_a_page_without_records_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "RESULTS", tmp_path)
     with pytest.raises(InputError, match="Model1, Model2, Model3, Model4"):
-        module.page()
+        module.series()
 
 
-def test_a_network_that_the_page_cannot_compute_is_refused():
-    with pytest.raises(InputError, match="Sigmoid"):
-        module.describe(nn.Sequential(nn.Conv2d(1, 10, 28), nn.Sigmoid(), nn.Flatten()))
+class Mine(nn.Module):
+    """A network of a learner's own that is its modules in turn."""
+
+    def __init__(self):
+        super().__init__()
+        self.maps = nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout2d(0.1))
+        self.answer = nn.Sequential(nn.Flatten(), nn.Linear(64, 20, bias=False), nn.ReLU(), nn.Linear(20, 10))
+
+    def forward(self, images):
+        return self.answer(self.maps(images))
+
+
+def test_a_network_of_ones_own_is_computed_with_its_linear_layers(page):
+    torch.manual_seed(0)
+    images, network = data.load("test").images[:20], Mine()
+    logits = torch.tensor(page.evaluate(LOGITS, [module.describe(network), encoded(images)]))
+    assert (logits - predict(network, images)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (nn.Sigmoid(), "Sigmoid"),
+        (nn.BatchNorm2d(1), "BatchNorm2d"),
+        (nn.Conv2d(1, 1, 3, padding=2, dilation=2), "Conv2d.*dilation"),
+        (nn.Conv2d(1, 1, (3, 1)), r"Conv2d.*kernel_size=\(3, 1\)"),
+        (nn.Conv2d(1, 1, 3, padding="same"), "Conv2d.*same"),
+        (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), "Conv2d.*reflect"),
+        (nn.ZeroPad2d(1), "ZeroPad2d"),
+        (nn.MaxPool2d(3, padding=1), "MaxPool2d.*padding=1"),
+        (nn.AdaptiveAvgPool2d(2), "AdaptiveAvgPool2d"),
+        (nn.Linear(28, 14), "Linear"),
+    ],
+    ids=repr,
+)
+def test_a_network_that_the_page_cannot_compute_is_refused(layer, words):
+    network = nn.Sequential(layer, nn.Flatten(), nn.LazyLinear(10))
+    network(torch.zeros(2, 1, 28, 28))  # sets the shape of the last layer
+    with pytest.raises(InputError, match=f"the page has no {words}.* in this place"):
+        module.describe(network)
 
 
 def test_a_picture_of_mnist_is_prepared_into_itself(page):
@@ -247,10 +269,44 @@ def test_it_fits_a_phone_and_answers_a_finger(open_page):
     expect(page.locator("#answer")).to_contain_text(re.compile(r"\d %.*next \d"))
 
 
-def test_the_page_answers_inside_the_frame_that_a_notebook_shows(browser):
-    outer = browser.new_page()
-    outer.set_content(module.inline()._repr_html_())
-    frame = outer.frame_locator("iframe")
-    frame.locator("#examples button").nth(7).click()
-    expect(frame.locator("#digit")).to_have_text("7")
-    outer.close()
+@pytest.fixture
+def frame(browser, monkeypatch, tmp_path):
+    """A function: what a notebook shows of the page, of a run for example, in a browser."""
+    monkeypatch.setattr(module, "RUNS", tmp_path)
+    pages = []
+
+    def frame(*what):
+        shown = []
+        monkeypatch.setattr(module, "display", lambda bundle, **_: shown.append(bundle))
+        module.inline(*what)
+        pages.append(browser.new_page())
+        pages[-1].set_content(shown[0]["text/html"])
+        assert base64.b64decode(shown[0]["image/png"]).startswith(b"\x89PNG")
+        return pages[-1].frame_locator("iframe")
+
+    yield frame
+    for page in pages:
+        page.close()
+
+
+def test_the_page_answers_inside_the_frame_that_a_notebook_shows(frame):
+    shown = frame()
+    shown.locator("#examples button").nth(7).click()
+    expect(shown.locator("#digit")).to_have_text("7")
+    expect(shown.get_by_label("Network")).to_be_visible()
+
+
+def test_the_network_of_a_run_answers_alone_and_its_page_is_kept(frame, few_digits, tmp_path):
+    run = train(replace(MODEL4, name="mine", epochs=1), quiet=True)
+    shown = frame(run)
+    shown.locator("#examples button").nth(7).click()
+    expect(shown.locator("#digit")).to_have_text(str(run.logits[0].argmax().item()))  # the first test digit is a 7
+    expect(shown.get_by_label("Network")).to_be_hidden()
+    right = f"{100 * run.history[-1].test_accuracy:.2f}"
+    meaning = f"Your network has 7,870 parameters and gets {right}\u00a0% of MNIST's test digits right."
+    expect(shown.locator("#meaning")).to_have_text(meaning)
+    assert (tmp_path / "page.html").read_text() == module.page([module.own(run)])
+
+
+def test_of_a_network_alone_no_accuracy_is_said(frame):
+    expect(frame(Mine()).locator("#meaning")).to_have_text("Your network has 1,594 parameters.")

@@ -1,22 +1,29 @@
-"""The page: docs/index.html, where one draws a digit and a trained network answers; one file, no server, no request.
+"""The page, where one draws a digit and a trained network answers: docs/index.html, or a learner's own in a notebook.
 
-Its parts lie in web/ and are read there: index.html, style.css, network.js (the forward pass) and page.js (the rest).
+One file, no server, no request. Its parts lie in web/ and are read there: index.html, style.css, network.js (the
+forward pass) and page.js (the rest).
 """
 
 import base64
+import contextlib
+import html
+import io
 import json
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
-from IPython.display import IFrame
+from IPython.display import display
 from torch import nn
 
 from src import ROOT, InputError, data
 from src.experiments import SERIES
+from src.model import count_parameters
 from src.runs import files
-from src.runs.records import RESULTS, recorded
+from src.runs.one import Run
+from src.runs.records import RESULTS, RUNS, recorded
+from src.show.inside import feature_maps
 from src.use.export import fold
 from src.use.weights import load
 
@@ -24,34 +31,31 @@ PAGE, PARTS = ROOT / "docs" / "index.html", Path(__file__).with_name("web")
 
 
 def write(path: Path = PAGE) -> str:
-    """Write the page and return a sentence that says so. Raises InputError as page() does."""
-    text = page()
+    """Write the page of the series and return a sentence that says so. Raises InputError as series() does."""
+    text = page(series())
     files.write(path, text.encode())
     return f"{path} written: {len(text) / 1024:,.0f} KiB."
 
 
-def inline(height: int = 900) -> IFrame:
-    """Return the page for a notebook to show in a frame of so many pixels. Raises InputError as page() does."""
-    return IFrame(f"data:text/html;base64,{base64.b64encode(page().encode()).decode()}", "100%", height)
+def inline(run: Run | nn.Module | None = None, height: int = 900) -> None:
+    """Show the page in a notebook, in a frame of so many pixels, and keep it as runs/page.html.
+
+    run: one whose network answers there, or a network alone; by default those of the series do. A notebook that
+    nbconvert executes keeps a picture instead: one digit, layer by layer. Raises InputError as own() and series()."""
+    text = page(series() if run is None else [own(run)])
+    files.write(RUNS / "page.html", text.encode())
+    frame = f'<iframe srcdoc="{html.escape(text)}" width="100%" height="{height}" style="border: 0"></iframe>'
+    link = '<a href="../runs/page.html" target="_blank">runs/page.html</a> (in JupyterLab, click Trust HTML there)'
+    shown = {"text/html": f"{frame}<p>No page here? Run this cell again, or open {link}.</p>"}
+    with contextlib.suppress(InputError):  # without a convolution there is nothing to draw
+        network, picture = load("Model4") if run is None else getattr(run, "network", run), io.BytesIO()
+        feature_maps(network, data.load("test").images[0]).savefig(picture, format="png")
+        shown["image/png"] = _base64(picture.getbuffer())
+    display(shown, raw=True, transient={"still": "image/png"})
 
 
-def page() -> str:
-    """Return the page as HTML: its parts, the networks of the series and an example of each digit.
-
-    Raises InputError for weights or records that cannot be read, and for a network that the page cannot compute."""
-    records_by_name = {name: list(recorded(SERIES[name], None, RESULTS).values()) for name in SERIES}
-    if lacking := [name for name, records in records_by_name.items() if not records]:
-        raise InputError(f"{RESULTS} lacks the records of {', '.join(lacking)}; check them out again.")
-    networks = [
-        {
-            "name": name,
-            "parameters": records_by_name[name][0].parameters,
-            "accuracy": round(100 * fmean(record.final.test_accuracy for record in records_by_name[name]), 2),
-            "trainings": len(records_by_name[name]),
-            **describe(load(name)),
-        }
-        for name in SERIES
-    ]
+def page(networks: list[dict[str, Any]]) -> str:
+    """Return the page as HTML: its parts, networks as series() and own() give them, and an example of each digit."""
     constants = {"NETWORKS": networks, "EXAMPLES": examples()}
     script = "".join(f"const {name} = {json.dumps(value, indent=1)};\n" for name, value in constants.items())
 
@@ -63,28 +67,64 @@ def page() -> str:
     return html
 
 
+def series() -> list[dict[str, Any]]:
+    """Return the networks of the series for page(). Raises InputError for weights or records that cannot be read."""
+    records_by_name = {name: list(recorded(SERIES[name], None, RESULTS).values()) for name in SERIES}
+    if lacking := [name for name, records in records_by_name.items() if not records]:
+        raise InputError(f"{RESULTS} lacks the records of {', '.join(lacking)}; check them out again.")
+    return [
+        {
+            "name": name,
+            "parameters": records_by_name[name][0].parameters,
+            "accuracy": round(100 * fmean(record.final.test_accuracy for record in records_by_name[name]), 2),
+            "trainings": len(records_by_name[name]),
+            **describe(load(name)),
+        }
+        for name in SERIES
+    ]
+
+
+def own(run: Run | nn.Module) -> dict[str, Any]:
+    """Return the network of a run, or a network alone, for page(). Raises InputError as describe() does."""
+    network, accuracy = getattr(run, "network", run), None
+    if isinstance(run, Run) and run.split == "test":
+        accuracy = round(100 * run.history[-1].test_accuracy, 2)
+    about = {"name": "Your network", "parameters": count_parameters(network), "accuracy": accuracy, "trainings": 1}
+    return about | describe(network)
+
+
 def describe(network: nn.Module) -> dict[str, Any]:
     """Return what network.js computes a network from, as JSON values: layers, numbers and how pixels are scaled.
 
-    Raises InputError for a network with another operation than the page's."""
-    layers, numbers = [], []
+    Raises InputError for a network with another operation than the page's, and as fold() does."""
+    layers, numbers, maps, size = [], [], torch.zeros(1, 1, 28, 28), 28  # size: of the last maps that were not flat
     for module in fold(network):
+        maps = module(maps)
         match module:
-            case nn.Conv2d():
-                layer = {name: getattr(module, name)[0] for name in ("stride", "padding")}
-                layer |= {"kernel": module.kernel_size[0], "channels": module.out_channels, "groups": module.groups}
+            case nn.Conv2d(kernel_size=k, stride=s, padding=tuple(p), dilation=(1, 1), padding_mode="zeros") if (
+                k[0] == k[1] and s[0] == s[1] and p[0] == p[1]
+            ):
+                layer = {"stride": s[0], "padding": p[0], "kernel": k[0]}
+                layer |= {"channels": module.out_channels, "groups": module.groups}
+                layers.append({"kind": "convolution", "relu": False, **layer})
+                numbers += [module.weight.flatten(), module.bias]
+            case nn.Linear() if maps.ndim == 2:  # a convolution as large as the maps before they were flat
+                layer = {"stride": 1, "padding": 0, "kernel": size, "channels": module.out_features, "groups": 1}
                 layers.append({"kind": "convolution", "relu": False, **layer})
                 numbers += [module.weight.flatten(), module.bias]
             case nn.ReLU() if layers and layers[-1]["kind"] == "convolution":
                 layers[-1]["relu"] = True
-            case nn.MaxPool2d():
+            case nn.ZeroPad2d(padding=(left, right, top, bottom)) if left == right == top == bottom < 0:
+                layers.append({"kind": "crop", "size": maps.shape[-1]})
+            case nn.MaxPool2d(kernel_size=int(), stride=int(), padding=0, dilation=1, ceil_mode=False):
                 layers.append({"kind": "max pooling", "kernel": module.kernel_size, "stride": module.stride})
-            case nn.AdaptiveAvgPool2d():
+            case nn.AdaptiveAvgPool2d(output_size=1 | (1, 1)):
                 layers.append({"kind": "global average pooling"})
-            case nn.Flatten():
+            case nn.Flatten(start_dim=1):
                 pass
             case _:
-                raise InputError(f"the page has no {type(module).__name__} in this place; add it to network.js.")
+                raise InputError(f"the page has no {module} in this place; add it to src/use/web/network.js.")
+        size = maps.shape[-1] if maps.ndim == 4 else 1 if isinstance(module, nn.Linear) else size
     numbers = torch.cat(numbers).detach().numpy().astype("<f4")
     return {"mean": data.MEAN, "std": data.STD, "layers": layers, "numbers": _base64(numbers)}
 

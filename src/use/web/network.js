@@ -62,6 +62,20 @@ function forward(network, picture) {
 }
 
 const OPERATIONS = {
+  // Only the pixels in the middle are kept: the border of a digit's picture is nearly always empty.
+  "crop"(input, {size}) {
+    const output = emptyMaps(input.channels, size), border = (input.size - size) / 2;
+    let position = 0;
+    for (let map = 0; map < input.channels; map++) {
+      for (let y = border; y < border + size; y++) {
+        for (let x = border; x < border + size; x++) {
+          output.values[position++] = input.values[(map * input.size + y) * input.size + x];
+        }
+      }
+    }
+    return output;
+  },
+
   // Every output pixel is a bias plus a weighted sum of a small square of pixels in all input maps.
   // The same weights are used everywhere, so an output map shows where one pattern occurs.
   "convolution"(input, {kernel, stride, padding, groups, channels, relu, weights, bias}) {

@@ -166,28 +166,31 @@ function makeLayers() {
   let seen = 1, step = 1;  // pixels of the picture: those that a pixel of a map depends on; from one to the next
   let before = {size: 28};
   return forward(network, emptyMaps(1, 28)).map(({channels, size}, i, stack) => {
-    const layer = network.layers[i], kernel = layer.kernel ?? before.size, isLast = i === stack.length - 1;
+    const layer = network.layers[i], isLast = i === stack.length - 1;
+    const kernel = layer.kind === "crop" ? 1 : layer.kernel ?? before.size;
     seen += (kernel - 1) * step;
     step *= layer.stride ?? 1;
     before = stack[i];
 
-    const amount = size > 1 ? `${channels} maps of ${size}×${size}` : `${channels} numbers`;
-    const text = make("div", "", make("h3", "", `${kernel}×${kernel} ${layer.kind}, `, make("span", "", amount)));
+    const side = layer.size ?? kernel, maps = channels === 1 ? "map" : "maps";
+    const amount = size > 1 ? `${channels} ${maps} of ${size}×${size}` : `${channels} numbers`;
+    const text = make("div", "", make("h3", "", `${side}×${side} ${layer.kind}, `, make("span", "", amount)));
     const meaning = explain(layer, isLast);
     if (!explained.has(meaning)) text.append(make("p", "note", meaning));
-    if (size > 1) text.append(make("p", "note", `A pixel depends on ${seen}×${seen} pixels of the picture.`));
+    if (size > 1 && seen > 1) text.append(make("p", "note", `A pixel depends on ${seen}×${seen} pixels of the picture.`));
     explained.add(meaning);
 
     const makeTile = map => isLast ? make("div", "logit", make("b", "", map), make("span", "")) : makeMap(size);
-    const maps = make("div", "maps", ...Array.from({length: channels}, (_, map) => makeTile(map)));
-    maps.style.setProperty("--columns", Math.ceil(channels / Math.ceil(channels / 12)));  // at most 12, in even rows
-    return make("li", "", text, maps);
+    const tiles = make("div", "maps", ...Array.from({length: channels}, (_, map) => makeTile(map)));
+    tiles.style.setProperty("--columns", Math.ceil(channels / Math.ceil(channels / 12)));  // at most 12, in even rows
+    return make("li", "", text, tiles);
   });
 }
 
 /** Say in plain words what a layer does. */
 function explain({kind, kernel, relu}, isLast) {
   if (isLast) return "One number for each digit, the logits. Softmax turns them into the percentages above.";
+  if (kind === "crop") return "Keeps the middle of the picture; its border is nearly always empty.";
   if (kind === "max pooling") return `Keeps the largest of every ${kernel}×${kernel} pixels.`;
   if (kind === "global average pooling") return "Each map becomes its mean: where a pattern was no longer counts.";
   const looks = kernel === 1 ? "Each map is a mixture of all maps before it."
@@ -199,20 +202,21 @@ function explain({kind, kernel, relu}, isLast) {
 function choose() {
   const index = element("network").selectedIndex, {name, parameters, accuracy, trainings} = NETWORKS[index];
   network = networks[index];
-  element("meaning").textContent = `${name} has ${parameters.toLocaleString("en")} parameters and gets `
-    + `${accuracy.toFixed(2)}\u00a0% of MNIST's test digits right `
-    + `(mean of ${trainings} trainings; the first answers here).`;
+  const right = accuracy === null ? "" : ` and gets ${accuracy.toFixed(2)}\u00a0% of MNIST's test digits right`;
+  const first = trainings === 1 ? "" : ` (mean of ${trainings} trainings; the first answers here)`;
+  element("meaning").textContent = `${name} has ${parameters.toLocaleString("en")} parameters${right}${first}.`;
   element("layers").replaceChildren(...makeLayers());
   say(look());
 }
 
 NETWORKS.forEach(({name, parameters, accuracy}) => {
-  const text = `${name}: ${parameters.toLocaleString("en")} parameters, ${accuracy.toFixed(2)} %`;
-  element("network").append(make("option", "", text));
+  const right = accuracy === null ? "" : `, ${accuracy.toFixed(2)} %`;
+  element("network").append(make("option", "", `${name}: ${parameters.toLocaleString("en")} parameters${right}`));
 });
 const accuracies = NETWORKS.map(({accuracy}) => accuracy);
-element("network").selectedIndex = accuracies.indexOf(Math.max(...accuracies));
+element("network").selectedIndex = Math.max(0, accuracies.indexOf(Math.max(...accuracies)));
 element("network").addEventListener("change", choose);
+document.body.classList.toggle("alone", NETWORKS.length === 1);  // in a notebook, which has said what this is
 
 EXAMPLES.forEach((base64, digit) => {
   const canvas = makeMap(28), button = make("button", "", canvas);
