@@ -72,7 +72,8 @@ bench-gpu: $(VENV)/installed-studies  ## time a GPU in at most eight minutes: tr
 	$(BIN)/python -m src bench gpu
 
 lab: $(VENV)/installed  ## open copies of the notebooks, yours to change, in JupyterLab; Start first
-	@mkdir -p lab && for name in $(NOTEBOOKS); do test -e lab/$$name.ipynb || cp notebooks/$$name.ipynb lab/; done
+	@mkdir -p lab/solutions
+	@cd notebooks && for path in *.ipynb solutions/*.ipynb; do test -e ../lab/$$path || cp $$path ../lab/$$path; done
 	@echo "Your own copies of the notebooks are in lab/; to get a fresh one, remove it from there and run make lab again."
 	PYTHONSTARTUP="$(CURDIR)/notebooks/startup.py" $(BIN)/jupyter lab . --LabApp.default_url=/lab/tree/lab/Start.ipynb
 

@@ -15,8 +15,9 @@ BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.
 
 
 def set_address(repo: str, root: Path = ROOT) -> None:
-    """Write repo, "owner/name" on GitHub or "" for none, into the notebooks of the series and of the studies."""
-    for path in sorted([*root.glob("notebooks/*.ipynb"), *root.glob("studies/*/*.ipynb")]):
+    """Write repo, "owner/name" on GitHub or "" for none, into all notebooks."""
+    places = ["notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "studies/*/*.ipynb"]
+    for path in sorted(path for place in places for path in root.glob(place)):
         notebook = nbformat.read(path, as_version=4)
         title, setup = notebook.cells[0], next(cell for cell in notebook.cells if cell.cell_type == "code")
         lines = [line for line in title.source.splitlines() if not line.startswith("[![Open in Colab]")]

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from src.download import root
 
-OTHERS = ["Inside"]  # notebooks that show pictures; Start is tested more closely
+OTHERS = ["Playground", "Inside"]  # notebooks that show pictures; Start is tested more closely
 SEVEN = [(0.25, 0.22), (0.75, 0.22), (0.45, 0.8)]  # corners of a stroke, as fractions of the paper
 # The stand-in of an environment in which `make lab` finds jupyter: no browser of its own, and no password.
 JUPYTER = """#!/bin/sh

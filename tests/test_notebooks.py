@@ -332,8 +332,10 @@ def test_a_learner_gets_copies_of_the_notebooks_and_keeps_those_that_are_changed
     make = ["make", "lab", f"VENV={venv}"]
     output = subprocess.run(make, cwd=copy, check=True, capture_output=True, text=True).stdout
     assert "lab/" in output and f"first: {copy / 'notebooks' / 'startup.py'}\n" in output
-    copies = {path.name: path for path in (copy / "lab").iterdir()}
-    assert sorted(copies) == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    copies = {path.relative_to(copy / "lab").as_posix(): path for path in (copy / "lab").rglob("*.ipynb")}
+    assert sorted(f"notebooks/{name}" for name in copies) == sorted(
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("*.ipynb")
+    )
     copies["Model1.ipynb"].write_text("mine")
     copies["Model2.ipynb"].unlink()
     subprocess.run(make, cwd=copy, check=True, capture_output=True)
