@@ -264,7 +264,7 @@ def test_the_setup_cell_is_collapsed_in_jupyter_and_in_colab_and_short(name):
 def test_the_setup_installs_every_package_that_the_notebooks_of_the_series_need():
     setup = (ROOT / "notebooks" / "setup.py").read_text(encoding="utf-8")
     needed = set(ast.literal_eval(re.search(r"needed = (\[.*?\])", setup)[1]))
-    brought_along = {"IPython", "torch", "numpy", "PIL"}  # by Jupyter, by Colab, by torch and Matplotlib
+    brought_along = {"IPython", "pygments", "torch", "numpy", "PIL"}  # by Jupyter, by Colab, by torch and Matplotlib
     sources = [cell.source for name in ["Start", *MODELS] for cell in code_cells(ROOT / PLACES[name])]
     modules, packages = set(), set()
     while sources:
