@@ -65,6 +65,8 @@ def load(split: str) -> Digits:
 
 def mislabel(digits: Digits, fraction: float) -> Digits:
     """Return digits of which a fraction, drawn at random and always the same, has another label than its own."""
+    if not fraction:
+        return digits
     draw, labels = np.random.RandomState(0), digits.labels.clone()
     chosen = torch.from_numpy(draw.permutation(len(digits))[: round(fraction * len(digits))])
     labels[chosen] = (labels[chosen] + torch.from_numpy(draw.randint(1, 10, len(chosen)))) % 10

@@ -73,7 +73,7 @@ class Experiment(Checked):
     # Records leave out what is at its default, so these defaults never change.
     # AdamW(...), or any of torch.optim: torch.optim.RMSprop, partial(torch.optim.SGD, momentum=0.9).
     optimizer: AdamW | Callable = that_is(
-        "AdamW() or one of torch.optim, such as torch.optim.SGD", is_optimizer, default=AdamW()
+        "AdamW() or one of torch.optim without lr, such as torch.optim.SGD", is_optimizer, default=AdamW()
     )
     activation: str = one_of(*ACTIVATIONS, default="ReLU")  # of torch.nn, after each hidden convolution
     batch_normalization: str = one_of("none", "hidden", default="none")  # after which convolutions

@@ -62,7 +62,7 @@ def run_many(
     elif scheduler:
         results = _on_cluster(missing, folder, device, split, scheduler, threads)
     elif jobs > 1:
-        results = in_processes(missing, folder, split, jobs, bar.note, device=device, threads=threads)
+        results = in_processes(missing, folder, split, jobs, bar, device=device, threads=threads)
     else:
         results = (run_one(*task, folder, split, device=device, threads=threads) for task in missing)
     with bar, contextlib.closing(results):

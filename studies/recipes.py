@@ -161,7 +161,7 @@ class Recipe(Experiment):
     """An Experiment with techniques that only studies compare."""
 
     schedule: Constant | OneCycle | StepDecay | Plateau | Callable = that_is("a schedule or a function", is_schedule)
-    optimizer: AdamW | Adam | SGD | Callable = that_is("an optimizer of torch.optim", is_optimizer, default=AdamW())
+    optimizer: AdamW | Adam | SGD | Callable = that_is("one of torch.optim without lr", is_optimizer, default=AdamW())
     batch_normalization: str = one_of("none", "hidden", "3x3", "all", default="none")  # after which convolutions
     bias: str = one_of("unless normalized", "all", "none", default="unless normalized")  # which convolutions carry one
     normalization_scale: bool = True  # whether batch normalization learns a scale beside its shift

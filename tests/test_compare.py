@@ -27,7 +27,7 @@ WIDER = replace(SMALL, name="wider", layer_line="8 P P G t10")
 def runs(tmp_path, monkeypatch):
     """A folder of this test's own for runs and for pictures."""
     monkeypatch.setattr(module, "RUNS", tmp_path)
-    monkeypatch.setattr(several.os, "cpu_count", lambda: 1)  # other processes have neither this folder nor these digits
+    monkeypatch.setattr(several, "MOST_JOBS", 1)  # other processes have neither this folder nor these digits
     monkeypatch.setattr(figures, "save", partial(figures.save, folder=tmp_path / "images"))
     return tmp_path
 
@@ -176,7 +176,7 @@ def test_runs_of_unequal_length_get_no_verdict(trained, capsys):
 
 def test_records_that_other_code_made_are_not_compared_with(trained, monkeypatch, capsys):
     monkeypatch.setattr(training, "augment", lambda images, augmentation: 0 * images)
-    monkeypatch.setattr(several, "run_one", lambda experiment, seed, folder: 1 / 0)
+    monkeypatch.setattr(several, "run_one", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # Model4 would be trained by today's code
         compare(replace(MODEL4, name="mine", batch_size=64), "Model4", seeds=range(3))
     assert "Records of Model4 (seeds 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)" in (said := capsys.readouterr().out)

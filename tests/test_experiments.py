@@ -68,7 +68,7 @@ def test_a_value_out_of_its_range_is_refused(make, words):
         ("batch_size", 0, "must be a whole number from 1 to 60,000, not 0"),
         ("batch_size", -5, "must be a whole number from 1 to 60,000, not -5"),
         ("batch_size", 12.5, "must be a whole number from 1 to 60,000, not 12.5"),
-        ("optimizer", "Lion", "must be AdamW() or one of torch.optim, such as torch.optim.SGD, not 'Lion'"),
+        ("optimizer", "Lion", "must be AdamW() or one of torch.optim without lr, such as torch.optim.SGD, not 'Lion'"),
         ("batch_normalization", "all", "must be one of 'none', 'hidden', not 'all'"),
         ("batch_normalization", True, "must be one of 'none', 'hidden', not True"),
         ("channel_dropout", 1.5, "must be a number from 0 to 0.9, not 1.5"),
@@ -143,11 +143,27 @@ def test_a_schedule_says_what_it_does():
 
 @pytest.mark.parametrize(
     "optimizer",
-    [torch.optim.LBFGS, torch.optim.SparseAdam, partial(torch.optim.SGD, momentun=0.9), nn.Linear, AdamW],
-    ids=["needs a closure", "needs sparse gradients", "a misspelt setting", "no optimizer", "not made"],
+    [
+        torch.optim.LBFGS,
+        torch.optim.SparseAdam,
+        partial(torch.optim.SGD, momentun=0.9),
+        nn.Linear,
+        AdamW,
+        partial(torch.optim.SGD, lr=1),
+    ],
+    ids=[
+        "needs a closure",
+        "needs sparse gradients",
+        "a misspelt setting",
+        "no optimizer",
+        "not made",
+        "a rate of its own",
+    ],
 )
 def test_an_optimizer_that_cannot_take_a_step_is_refused(optimizer):
-    with pytest.raises(InputError, match=r"must be AdamW\(\) or one of torch.optim, such as torch.optim.SGD"):
+    with pytest.raises(
+        InputError, match=r"must be AdamW\(\) or one of torch.optim without lr, such as torch.optim.SGD"
+    ):
         replace(MODEL4, name="mine", optimizer=optimizer)
 
 
@@ -158,7 +174,7 @@ def test_an_optimizer_of_torch_and_a_schedule_of_ones_own_train_and_are_part_of_
     kinds = [torch.optim.SGD, partial(torch.optim.SGD, momentum=0.9), partial(torch.optim.SGD, momentum=0.5)]
     mine = [replace(MODEL4, name="mine", epochs=1, schedule=falling, optimizer=kind) for kind in kinds]
     assert [definition(each)["optimizer"] for each in mine] == ["SGD", "SGD(momentum=0.9)", "SGD(momentum=0.5)"]
-    assert "0.1 * (1 - done)" in definition(mine[0])["schedule"]
+    assert "0.1 * (1 - done)" in definition(mine[0])["schedule"][0]
     plan = list(plan_epoch(mine[0], 0, torch.arange(600)))
     assert [batch.learning_rate for batch in plan] == pytest.approx([0.1 * (1 - (i + 0.5) / 5) for i in range(5)])
     torch.manual_seed(0)
@@ -169,3 +185,11 @@ def test_an_optimizer_of_torch_and_a_schedule_of_ones_own_train_and_are_part_of_
 def test_the_activation_follows_each_hidden_convolution_and_no_other():
     kinds = [type(part).__name__ for part in build(replace(MODEL4, name="mine", activation="GELU")).modules()]
     assert kinds.count("GELU") == 6 and "ReLU" not in kinds
+
+
+def test_two_schedules_of_one_source_are_told_apart_by_what_they_give():
+    def at(peak):
+        return lambda done: peak * (1 - done)
+
+    first, second, again = (definition(replace(MODEL4, name="mine", schedule=at(peak))) for peak in (0.1, 0.2, 0.1))
+    assert first["schedule"][0] == second["schedule"][0] and first != second and first == again

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 
 from src import InputError
 from src.augment import Augmentation
@@ -27,7 +28,7 @@ def runs(tmp_path, monkeypatch):
     """A folder of this test's own for runs and for pictures, in this process."""
     monkeypatch.setattr(compare_module, "RUNS", tmp_path)
     monkeypatch.setattr(figures, "save", partial(figures.save, folder=tmp_path / "images"))
-    monkeypatch.setattr(several.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(several, "MOST_JOBS", 1)
     return tmp_path
 
 
@@ -62,7 +63,9 @@ def test_changes_of_several_fields_are_compared_by_label(few_digits, capsys):
     [
         ("batch", [1, 2], "no setting 'batch' to sweep; try batch_size"),
         ("name", ["a", "b"], "no setting 'name' to sweep"),
-        ("epochs", [1, 2], "runs of unequal length get no verdict, so epochs are not swept."),
+        ("epochs", [1, 2], "runs of unequal length get no verdict."),
+        ("batch_size", 64, "give several values of batch_size in a list, not 64."),
+        ("schedule", [lambda done: 0.01, lambda done: 0.02], "two of the values are called <lambda>"),
         ("batch_size", [64], "give at least two different values"),
         ("batch_size", [64, 64], "give at least two different values"),
         ("batch_size", [64, 0], "batch_size must be a whole number from 1"),
@@ -123,3 +126,19 @@ def test_the_rate_rises_by_the_same_factor_and_the_loss_is_drawn_over_it(few_dig
     tried = figure.axes[0].lines[0].get_xdata()
     assert (tried[1:] > tried[:-1]).all() and LOW < tried[0] < tried[-1] <= HIGH
     assert "The loss of small is lowest at a rate of" in capsys.readouterr().out
+
+
+def test_settings_whose_names_would_be_one_are_refused_and_so_are_those_that_a_network_does_not_read(runs):
+    with pytest.raises(InputError, match="two of these settings have one name"):
+        choose(SMALL, {"a b": dict(activation="Tanh"), "a-b": dict(activation="GELU")})
+    mine = replace(SMALL, name="mine", network=lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
+    with pytest.raises(InputError, match="a network of one's own does not read activation"):
+        sweep(mine, "activation", ["ReLU", "Tanh"])
+    with pytest.raises(InputError, match="runs of unequal length get no verdict"):
+        choose(SMALL, {"short": {}, "long": dict(epochs=3)})
+    assert not list(runs.glob("test/*"))
+
+
+def test_an_epoch_of_too_few_steps_has_no_rate_to_find(few_digits):
+    with pytest.raises(InputError, match="small has only 10 steps in an epoch; take a smaller batch_size"):
+        rates(SMALL)

@@ -46,8 +46,16 @@ def epochs_set(epochs: int) -> str:
 
 def changes_of(experiment: Experiment, field: str, choices: Iterable) -> dict[str, dict]:
     """Return what each value of a field changes, by the value in a few words: {} for the experiment's own."""
-    own = getattr(experiment, field)
-    return {str(_shown(value)): {} if value == own else {field: value} for value in choices}
+    if not isinstance(choices, Iterable):
+        raise InputError(f"give several values of {field} in a list, not {choices!r:.40}.")
+    own, changes = str(_shown(getattr(experiment, field))), {}
+    for value in choices:
+        label = str(_shown(value))
+        change = {} if label == own else {field: value}
+        if changes.setdefault(label, change) != change:
+            remedy = f"give them labels: choose(..., {{'label': dict({field}=...), ...}})"
+            raise InputError(f"two of the values are called {label}; {remedy}.")
+    return changes
 
 
 def alternatives(experiment: Experiment, changes: dict[str, dict]) -> dict[str, Experiment]:
@@ -56,4 +64,6 @@ def alternatives(experiment: Experiment, changes: dict[str, dict]) -> dict[str, 
     for label, change in changes.items():
         name = re.sub(r"[^\w.]+", "-", "-".join([experiment.name, *change, label]), flags=re.ASCII).strip("-")
         made[label] = replace(experiment, name=name[:100], target=(), **change) if change else experiment
+    if len({each.name for each in made.values()}) < len(made):
+        raise InputError("two of these settings have one name; give labels that differ in letters a to z and digits.")
     return made

@@ -116,7 +116,8 @@ def train(
             raise Interrupted(f"{finished}; run the same again to resume after them.") from None
         if not checkpoint:
             path.unlink(missing_ok=True)
-        learned = train_digits[: round(len(train_digits) * (1 - experiment.held_out))]
+        learned = data.load(data.TRAINED_ON[split])[: len(train_digits)].to(device)  # with their own labels
+        learned = learned[: round(len(learned) * (1 - experiment.held_out))]
         _, train_accuracy = evaluate(predict(network, learned.images), learned.labels)
         logits, history = predict(network, test_digits.images).cpu(), tuple(history)
         if (hint := at_chance(history[-1].test_accuracy, test_digits.labels)) and not quiet:
@@ -140,7 +141,7 @@ def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test"
             return found[seed]
         record = train(experiment, seed, split, checkpoint=checkpoint, **how).record
         save(record, folder)
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)
         return record
 
 

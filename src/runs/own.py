@@ -24,7 +24,8 @@ def _methods(cls: type) -> Iterator[str]:  # the source of each; where none is k
 def in_words(value: Callable) -> str:
     """Return a class of torch with its settings as it is called, SGD(momentum=0.9); of a function its source."""
     if isinstance(value, functools.partial):
-        return f"{value.func.__name__}({', '.join(f'{name}={setting!r}' for name, setting in value.keywords.items())})"
+        settings = [*map(repr, value.args), *(f"{name}={setting!r}" for name, setting in value.keywords.items())]
+        return f"{value.func.__name__}({', '.join(settings)})"
     return value.__name__ if inspect.isclass(value) else _source(value)
 
 
@@ -32,4 +33,4 @@ def _source(function):
     try:
         return inspect.getsource(function).strip()
     except (OSError, TypeError):  # typed into a bare interpreter; or none of Python's
-        return function.__code__.co_code.hex() if hasattr(function, "__code__") else repr(function)
+        return function.__code__.co_code.hex() if hasattr(function, "__code__") else type(function).__name__

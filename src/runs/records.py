@@ -73,6 +73,9 @@ def definition(experiment: Experiment, network: nn.Module | None = None) -> dict
     fields = {name: value for name, value in _fields(experiment).items() if name not in ("name", "target")}
     if experiment.network:
         fields["network"] = own.describe(build(experiment) if network is None else network)
+    if callable(schedule := fields.get("schedule")):  # what a function reads elsewhere counts, too
+        rates = [round(experiment.learning_rate(part / 1000, 0), 10) for part in range(1001)]
+        fields["schedule"] = [own.in_words(schedule), hash_of(rates)]
     return {name: own.in_words(value) if callable(value) else value for name, value in fields.items()}
 
 

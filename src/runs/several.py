@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.queues import SimpleQueue
@@ -21,11 +21,12 @@ from tqdm import tqdm
 from src import InputError, data
 from src.experiments import Experiment
 from src.runs import progress
-from src.runs.one import run_one
+from src.runs.one import Interrupted, run_one
 from src.runs.progress import EpochBar, title
 from src.runs.records import RUNS, Record
 
 Task = tuple[Experiment, int]  # with its seed
+MOST_JOBS = 8  # unless told otherwise: each process takes almost a gigabyte
 
 
 def run_several(tasks: Sequence[Task], folder: Path = RUNS, jobs: int | None = None) -> list[Record]:
@@ -33,14 +34,18 @@ def run_several(tasks: Sequence[Task], folder: Path = RUNS, jobs: int | None = N
 
     jobs: runs at a time, by default one a core; one at a time are shown epoch by epoch. On a GPU, and with a network
     or a function that only this process knows (one of a notebook), they take turns. Raises as run_one() does."""
-    jobs = min(jobs or os.cpu_count(), len(tasks))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    jobs = min(jobs or min(cores, MOST_JOBS), len(tasks))
     if jobs < 2 or torch.cuda.is_available() or not all(_travels(experiment) for experiment, _ in tasks):
-        return [run_one(*task, folder) for task in tasks]
+        return [run_one(*task, folder, device="auto" if torch.cuda.is_available() else "cpu") for task in tasks]
     with EpochBar({title(each.name, seed, "test"): each.epochs for each, seed in tasks}) as bar:
         done, began = {}, time.perf_counter()
-        for record in in_processes(tasks, folder, "test", jobs, bar.note, device="cpu"):
-            done[record.experiment, record.seed] = record
-            bar.note(title(record.experiment, record.seed, "test"), len(record.history))
+        try:
+            for record in in_processes(tasks, folder, "test", jobs, bar, device="cpu"):
+                done[record.experiment, record.seed] = record
+                bar.note(title(record.experiment, record.seed, "test"), len(record.history))
+        except KeyboardInterrupt:
+            raise Interrupted(f"{len(done)} of {len(tasks)} runs are finished; run the same again to resume.") from None
         bar.say(f"{len(tasks)} runs, {jobs} at a time, were trained in {time.perf_counter() - began:.0f} seconds.")
         return [done[experiment.name, seed] for experiment, seed in tasks]
 
@@ -53,14 +58,14 @@ def _travels(experiment):  # to another process, which does not have what a note
 
 
 def in_processes(
-    tasks: Sequence[Task], folder: Path, split: str, jobs: int, note: Callable[[str, int, bool], None], **how: Any
+    tasks: Sequence[Task], folder: Path, split: str, jobs: int, bar: EpochBar, **how: Any
 ) -> Iterator[Record]:
-    """Yield the Records of tasks as processes of this machine finish them; note is told of their epochs meanwhile.
+    """Yield the Records of tasks as processes of this machine finish them; the bar counts their epochs meanwhile.
 
     how: as train() is told. Raises InputError for a process that was killed."""
     data.load("test")  # once, so that not every process fetches it
     processes = multiprocessing.get_context("spawn")
-    notes = processes.SimpleQueue()  # of arguments of note()
+    notes, others = processes.SimpleQueue(), set(multiprocessing.active_children())  # notes: arguments of bar.note()
     pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])
     try:
         with mock.patch.object(sys.modules["__main__"], "__file__", None, create=True):  # a script is not run again
@@ -69,17 +74,18 @@ def in_processes(
         while running:
             done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
             while not notes.empty():
-                note(*notes.get())
+                bar.note(*notes.get())
+            bar.refresh()
             yield from (future.result() for future in done)
         pool.shutdown()  # processes that end by themselves leave no semaphores behind
     except BrokenProcessPool as error:
         raise InputError(
-            "a process was killed in the middle of its run, perhaps for lack of memory; run the same command again to "
-            "resume, with fewer --jobs."
+            "a process was killed in the middle of its run, perhaps for lack of memory; run the same again to resume, "
+            "on the command line with fewer --jobs."
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
+        for process in set(multiprocessing.active_children()) - others:
             process.terminate()
 
 

@@ -97,4 +97,4 @@ def records_of(tasks: Sequence[Task]) -> list[Record]:
 def say(sentence: str) -> None:
     """Print a sentence in lines that fit a notebook, with no break between a number and its interval or unit."""
     unbroken = sentence.replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0")
-    print(textwrap.fill(unbroken, width=100).replace("\u00a0", " "))
+    print(textwrap.fill(unbroken, width=90).replace("\u00a0", " "))

@@ -22,8 +22,8 @@ def pooled(network: nn.Sequential, image: torch.Tensor) -> Figure:
 
     Raises InputError for a network without that layer."""
     names = [type(module).__name__ for module in network.children()]
-    if "AdaptiveAvgPool2d" not in names:
-        raise InputError("this network has no global average pooling; end its layer line with 'G t10'.")
+    if not isinstance(network, nn.Sequential) or "AdaptiveAvgPool2d" not in names:
+        raise InputError("this network has no global average pooling of a layer line; end that with 'G t10'.")
     network.eval()
     with torch.no_grad():
         maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None]))[0].numpy()
@@ -44,10 +44,11 @@ def dropped(network: nn.Sequential, image: torch.Tensor, passes: int = 5) -> Fig
     """Draw the maps behind the first dropout layer for one image (1, 28, 28) uint8, in several passes while training.
 
     Raises InputError for a network without dropout."""
-    blocks = [i for i, block in enumerate(network) if any(isinstance(part, nn.Dropout2d) for part in block.modules())]
+    parts = enumerate(network if isinstance(network, nn.Sequential) else [])
+    blocks = [i for i, block in parts if any(isinstance(part, nn.Dropout2d) for part in block.modules())]
     if not blocks:
-        raise InputError("this network has no dropout; set channel_dropout=0.05.")
-    block = blocks[1]  # the second: its maps are easier to read
+        raise InputError("this network has no dropout of a layer line; set channel_dropout=0.05.")
+    block = blocks[:2][-1]  # the second, if there are two: its maps are easier to read
     network.eval()
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from src.checks import Checked
 from src.experiments import QUICK, AdamW, OneCycle
 from src.runs.names import alternatives, changes_of
 
@@ -64,22 +65,21 @@ def ready_questions() -> None:
 
     parts = []
     for number, question in enumerate(QUESTIONS, start=1):
-        parts.append(f"**{number}. {question.ask}**\n\n```python\n{question.line}\n```\n\n{_folded(question)}")
+        parts.append(f"**{number}. {question.ask}** `{question.line}`\n\n{_folded(question)}")
     show("\n\n".join(parts))
 
 
 def _folded(question):
     from src.runs.records import RESULTS, recorded
-    from src.show.sweep import answer
+    from src.show.sweep import answer, base_of
     from src.show.tables import interval, lines_of, values
 
     found = {
         label: list(recorded(experiment, SEEDS, RESULTS, quiet=True).values())
         for label, experiment in alternatives(QUICK, question.changes).items()
     }
-    if not all(found.values()):
+    if any(len(records) < len(SEEDS) for records in found.values()):
         return "*The records have no answer of today's code: run the line.*"
-    base = next((label for label, change in question.changes.items() if not change), next(iter(found)))
     rows = [
         {
             "setting": label,
@@ -91,7 +91,8 @@ def _folded(question):
     header, *cells = (" | ".join(row) for row in lines_of(rows))
     table = "\n".join(f"| {row} |" for row in [header, "--- | ---: | ---:", *cells])
     summary = "The answer of the records: predict first, then unfold."
-    return f"<details><summary>{summary}</summary>\n\n{table}\n\n{answer(found, base)[1]}\n\n</details>"
+    _, sentence = answer(found, base_of(question.changes))
+    return f"<details><summary>{summary}</summary>\n\n{table}\n\n{sentence}\n\n</details>"
 
 
 def _code(value: object) -> str:  # as it is typed in a notebook
@@ -103,6 +104,8 @@ def _code(value: object) -> str:  # as it is typed in a notebook
         return f"partial({_code(value.func)}, {', '.join(f'{key}={each!r}' for key, each in value.keywords.items())})"
     if isinstance(value, type):
         return f"torch.optim.{value.__name__}"
+    if isinstance(value, Checked):
+        return f"{type(value).__name__}({', '.join(map(_code, vars(value).values()))})"
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
+from src import InputError
 from src.experiments import Experiment
 from src.runs.machine import choose_device, make_network, reproducible
 from src.runs.names import check_name
@@ -54,8 +55,11 @@ def rates(experiment: Experiment, seed: int = 0) -> Figure:
         with contextlib.suppress(_Enough):
             list(fit(network, one_epoch, digits, loss_of=loss_of))
         plan = plan_epoch(one_epoch, 0, torch.arange(len(digits)))
+    if len(losses) < 2 * STEPS:
+        remedy = "take a smaller batch_size or more train_images"
+        raise InputError(f"{experiment.name} has only {len(losses)} steps in an epoch; {remedy}.")
     tried = np.array([batch.learning_rate for batch, _ in zip(plan, losses, strict=False)])[STEPS - 1 :]
-    smooth = means(losses)
+    smooth = np.nan_to_num(means(losses), nan=np.inf)
     lowest = tried[smooth.argmin()]
     say(
         f"The loss of {experiment.name} is lowest at a rate of {lowest:.2g}. Beyond it the steps are too long. Begin "
@@ -76,7 +80,7 @@ def _drawn(name, tried, smooth, lowest):
     ax.axvline(lowest, color=figures.ORANGE, linestyle="--", label=f"lowest loss: {lowest:.2g}")
     ax.axvline(lowest / 3, color=figures.GREEN, linestyle=":", label=f"begin with {lowest / 3:.1g}")
     ax.set(xscale="log", xlabel="learning rate (log scale)", ylabel="cross-entropy (nats)")
-    ax.set_ylim(0, min(smooth.max(), 3) * 1.05)
+    ax.set_ylim(0, min(smooth.max(), 3) * 1.05)  # beyond lies what is not finite, too
     ax.set_title(f"{name}: up to which learning rate does the loss fall?")
     ax.legend(loc="lower left")
     return figure

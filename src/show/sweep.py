@@ -23,28 +23,38 @@ def sweep(experiment: Experiment, field: str, choices: Iterable, seeds: Iterable
     trained as compare() does. Raises InputError for an unknown field, a refused value and fewer than two values."""
     check_name(experiment)
     names = [each.name for each in fields(experiment) if each.name not in ("name", "target", "epochs")]
-    if field == "epochs":
-        raise InputError("runs of unequal length get no verdict, so epochs are not swept.")
-    if field not in names:
+    if field not in [*names, "epochs"]:
         raise InputError(f"an experiment has no setting {field!r} to sweep; try {nearest(field, names)}.")
     of = f"{field.replace('_', ' ')} of {experiment.name}"
     return choose(experiment, changes_of(experiment, field, choices), seeds, of)
 
 
 def choose(
-    experiment: Experiment, changes: dict[str, dict], seeds: Iterable[int] = range(5), of: str = "settings"
+    experiment: Experiment, changes: dict[str, dict], seeds: Iterable[int] = range(5), of: str = "choice"
 ) -> Figure:
     """Do as sweep() with changes of several fields: a label -> the fields that change, {} for the experiment itself."""
+    changed = {field for change in changes.values() for field in change}
+    if changed & {"name", "target", "epochs"}:
+        raise InputError("a setting changes neither name nor target; runs of unequal length get no verdict.")
+    if experiment.network and (
+        unread := changed & {"layer_line", "activation", "batch_normalization", "channel_dropout"}
+    ):
+        raise InputError(f"a network of one's own does not read {', '.join(sorted(unread))}; change its class.")
     experiments, seeds = alternatives(experiment, changes), checked(seeds)
     if len(experiments) < 2:
         raise InputError("give at least two different values, so that there is something to compare.")
     found = iter(records_of([(each, seed) for each in experiments.values() for seed in seeds]))
     records_by_label = {label: [next(found) for _ in seeds] for label in experiments}
-    base = next((label for label, change in changes.items() if not change), next(iter(changes)))
+    base = base_of(changes)
     words, sentence = answer(records_by_label, base)
     say(sentence)
     title = f"Does the {of} matter? Against {base}: {words}"
     return figures.save(figures.choices(records_by_label, base, title), re.sub(r"\W+", "-", f"sweep-{of}") + ".png")
+
+
+def base_of(changes: dict[str, dict]) -> str:
+    """Return the label that the others are compared with: that of no change, or the first."""
+    return next((label for label, change in changes.items() if not change), next(iter(changes)))
 
 
 def answer(records_by_label: Records, base: str) -> tuple[str, str]:

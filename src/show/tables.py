@@ -71,7 +71,6 @@ def summary(records_by_name: Records) -> list[Row]:
             else "",
             f"{records[0].split} %": interval(values(records, "test accuracy")),
             "lowest of last 3 epochs": f"{min(values(records, 'lowest of the last three epochs')):.2f}",
-            "best epoch %": interval(values(records, "best epoch")),
         }
         for name, records in records_by_name.items()
         if records

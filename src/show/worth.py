@@ -5,12 +5,13 @@ from statistics import median
 import torch
 from matplotlib.figure import Figure
 
-from src import data
+from src import InputError, data
 from src.experiments import Experiment
 from src.runs.machine import choose_device, make_network, reproducible
 from src.runs.names import check_name, with_epochs
+from src.runs.records import RESULTS, recorded
 from src.show import figures
-from src.show.compare import records_of, say
+from src.show.compare import say
 from src.show.tables import interval, text, values
 from src.show.verdict import verdict
 from src.training import fit
@@ -20,13 +21,18 @@ ROUNDS, IMAGES = 7, 40 * 128  # how often both are timed, on how many images
 
 
 def worth(experiment: Experiment, before: Experiment) -> Figure:
-    """Print what an experiment costs and brings beside another one, on ten seeds; draw the accuracies.
+    """Print what a recorded experiment costs and brings beside another one, on ten seeds; draw the accuracies.
 
-    Records come from results/, or are trained. The seconds are measured here, both in turn, and given as a ratio."""
-    for each in (experiment, before):
+    Records come from results/. The seconds are measured here, both in turn, and given as a ratio. Raises InputError
+    for experiments that have no records there."""
+    records_by_name = {}
+    for each in (before, experiment):
         check_name(each)
-    records = records_of([(each, seed) for each in (before, experiment) for seed in SEEDS])
-    records_by_name = {before.name: records[: len(SEEDS)], experiment.name: records[len(SEEDS) :]}
+        records_by_name[each.name] = list(recorded(each, SEEDS, RESULTS).values())
+        if not records_by_name[each.name]:
+            raise InputError(
+                f"{RESULTS} has no records of {each.name} by today's code; compare() trains what is missing."
+            )
     ratios = dict(zip(records_by_name, (1.0, ratio_of_seconds(experiment, before)), strict=True))
     rows = [
         {

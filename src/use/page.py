@@ -42,6 +42,8 @@ def inline(run: Run | nn.Module | None = None, height: int = 900) -> None:
 
     run: one whose network answers there, or a network alone; by default those of the series do. A notebook that
     nbconvert executes keeps a picture instead: one digit, layer by layer. Raises InputError as own() and series()."""
+    if not isinstance(run, Run | nn.Module | None):
+        raise InputError(f"give a run or its network, not {run!r:.40}; inline() without either shows the four models.")
     text = page(series() if run is None else [own(run)])
     files.write(RUNS / "page.html", text.encode())
     frame = f'<iframe srcdoc="{html.escape(text)}" width="100%" height="{height}" style="border: 0"></iframe>'

@@ -46,7 +46,8 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
     about, tensors = _read(path_of(name))
     try:
         # What build() reads are plain values; schedule, optimizer and augmentation have done their work.
-        fields = {field: value for field, value in about["definition"].items() if not isinstance(value, dict)}
+        done = ("schedule", "optimizer", "augmentation")
+        fields = {field: value for field, value in about["definition"].items() if field not in done}
         fields["name"], source = about["experiment"], fields.pop("network", None)
     except (KeyError, TypeError, AttributeError) as error:
         raise _unusable(path_of(name)) from error

@@ -69,7 +69,7 @@ def test_a_value_out_of_its_range_is_refused(make, words):
         ("name", "../../evil", "plain file name"),
         ("layer_line", "8 G", "10 logits"),
         ("schedule", "one-cycle", "must be a schedule or a function, not 'one-cycle'"),
-        ("optimizer", "Lion", "must be an optimizer of torch.optim, not 'Lion'"),
+        ("optimizer", "Lion", "must be one of torch.optim without lr, not 'Lion'"),
         ("bias", "some", "must be one of 'unless normalized', 'all', 'none', not 'some'"),
         ("batch_normalization", "some", "must be one of 'none', 'hidden', '3x3', 'all', not 'some'"),
         ("normalization_scale", None, "must be of type bool"),
