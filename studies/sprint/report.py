@@ -34,7 +34,7 @@ def blocks(evidence: Evidence) -> dict[str, str]:
     seconds = timed.goals(evidence.timing("sprint"), evidence)
     rows = without(inference.rows(use), "bytes", "multiply-adds", "PyTorch")
     on_gpu = evidence.timing("gpu")
-    seconds += [equal_work, f"{on_gpu['gpu']}: {' '.join(gpu.goals(on_gpu, evidence.folder))}"]
+    seconds = [*seconds, equal_work, f"{on_gpu['gpu']}: {' '.join(gpu.goals(on_gpu, evidence.folder))}"]
     return {
         "speed": "\n".join(f"- {sentence}" for sentence in seconds),
         "use": f"{markdown(rows)}\n\n{inference.conditions(use)}",
