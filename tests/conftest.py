@@ -16,6 +16,12 @@ whole = load
 def load(split):
     return whole(split)[:3000] if split == "train" else whole(split)
 """
+# What is appended to modules of a copy, so that its notebooks take seconds: few digits, one seed, short timings.
+QUICK = {
+    "src/data.py": FEW_DIGITS,
+    "src/show/compare.py": "all_of = checked\n\n\ndef checked(seeds):\n    return all_of(seeds)[:1]\n",
+    "src/show/worth.py": "ROUNDS, IMAGES = 3, 256\n",
+}
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -94,7 +100,7 @@ def interrupt(monkeypatch):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """A copy of the repository that trains on fewer images; the real figures and notebooks stay as they are."""
+    """A copy of the repository whose notebooks are quick; the real figures and notebooks stay as they are."""
     folder = tmp_path_factory.mktemp("copy")
     unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
     for name in ["src", "studies", "notebooks"]:
@@ -103,8 +109,9 @@ def copy(tmp_path_factory):
     (folder / "images").mkdir()
     shutil.copy(ROOT / "images" / "rates.png", folder / "images")  # Model4 shows it
     shutil.copy(ROOT / "Makefile", folder)
-    with open(folder / "src" / "data.py", "a", encoding="utf-8") as file:
-        file.write(FEW_DIGITS)
+    for name, code in QUICK.items():
+        with open(folder / name, "a", encoding="utf-8") as file:
+            file.write(code)
     return folder
 
 
