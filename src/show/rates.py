@@ -55,7 +55,7 @@ def rates(experiment: Experiment, seed: int = 0) -> Figure:
         with contextlib.suppress(_Enough):
             list(fit(network, one_epoch, digits, loss_of=loss_of))
         plan = plan_epoch(one_epoch, 0, torch.arange(len(digits)))
-    if len(losses) < 2 * STEPS:
+    if len(losses) <= STEPS:
         remedy = "take a smaller batch_size or more train_images"
         raise InputError(f"{experiment.name} has only {len(losses)} steps in an epoch; {remedy}.")
     tried = np.array([batch.learning_rate for batch, _ in zip(plan, losses, strict=False)])[STEPS - 1 :]
