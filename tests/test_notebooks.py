@@ -130,7 +130,7 @@ def test_epochs_from_the_environment_give_the_run_a_name_of_its_own_and_no_targe
         (with_epochs(MODEL4, 1), "Target:\n  none\n\nModel4-1-epoch, changed from Model3:\n  schedule: constant"),
         (replace(MODEL4, name="mine", epochs=5), "mine, changed from Model4:\n  epochs: 15 → 5"),
         (replace(MODEL4, name="mine"), "mine, changed from Model4:\n  nothing"),
-        (replace(MODEL4, name="mine", network=dict), "mine, changed from Model4:\n  network: None → <class 'dict'>"),
+        (replace(MODEL4, name="mine", network=dict), "mine, changed from Model4:\n  network: None → dict"),
     ],
     ids=["of the series", "shortened", "changed", "renamed", "a network of one's own"],
 )

@@ -94,7 +94,8 @@ def train(
         for hint in [] if quiet else filter(None, hints):
             print(hint)
         optimizer = make_optimizer(experiment, network)
-        train_digits, test_digits = learned_from(experiment, split).to(device), data.load(split).to(device)
+        learned, test_digits = data.load(data.TRAINED_ON[split])[: experiment.train_images], data.load(split).to(device)
+        train_digits = data.mislabel(learned, experiment.wrong_labels).to(device)
         identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))
         history, memory = [], {}  # memory: what an experiment's own fit() keeps from one epoch for the next ones
         if state := checkpoints.load(path, identity, made_by, device):
@@ -116,19 +117,13 @@ def train(
             raise Interrupted(f"{finished}; run the same again to resume after them.") from None
         if not checkpoint:
             path.unlink(missing_ok=True)
-        learned = data.load(data.TRAINED_ON[split])[: len(train_digits)].to(device)  # with their own labels
-        learned = learned[: round(len(learned) * (1 - experiment.held_out))]
+        learned = learned[: round(len(learned) * (1 - experiment.held_out))].to(device)  # with labels that are right
         _, train_accuracy = evaluate(predict(network, learned.images), learned.labels)
         logits, history = predict(network, test_digits.images).cpu(), tuple(history)
         if (hint := at_chance(history[-1].test_accuracy, test_digits.labels)) and not quiet:
             print(hint)
         used = threads * experiment.ghost_batches  # each ghost batch has threads of its own
         return Run(experiment, seed, split, device.type, used, history, train_accuracy, logits, network, made_by)
-
-
-def learned_from(experiment: Experiment, split: str) -> data.Digits:
-    """Return the digits that an experiment learns from when it is evaluated on a split."""
-    return data.mislabel(data.load(data.TRAINED_ON[split])[: experiment.train_images], experiment.wrong_labels)
 
 
 def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test", **how: Any) -> Record:

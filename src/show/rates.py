@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from src import InputError
+from src import InputError, data
 from src.experiments import Experiment
 from src.runs.machine import choose_device, make_network, reproducible
 from src.runs.names import check_name
-from src.runs.one import learned_from
 from src.show import figures
 from src.show.compare import say
 from src.training import fit, plan_epoch
@@ -51,7 +50,8 @@ def rates(experiment: Experiment, seed: int = 0) -> Figure:
     device = choose_device("auto")
     with reproducible():
         torch.manual_seed(seed)
-        network, digits = make_network(one_epoch, device), learned_from(one_epoch, "test").to(device)
+        network, digits = make_network(one_epoch, device), data.load("train")[: one_epoch.train_images]
+        digits = data.mislabel(digits, one_epoch.wrong_labels).to(device)
         with contextlib.suppress(_Enough):
             list(fit(network, one_epoch, digits, loss_of=loss_of))
         plan = plan_epoch(one_epoch, 0, torch.arange(len(digits)))
