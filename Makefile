@@ -68,7 +68,7 @@ bench-use: $(VENV)/installed-studies  ## time what an answer costs: one image, a
 bench-depthwise: $(VENV)/installed-studies  ## time depthwise convolutions, and what else a separable network costs
 	$(BIN)/python -m src bench depthwise
 
-bench-gpu: $(VENV)/installed-studies  ## time a GPU in at most eight minutes: trainings, 100 seeds at once, the usual loop
+bench-gpu: $(VENV)/installed-studies  ## time a GPU in eight to nine minutes: trainings, 100 seeds at once, the usual loop
 	$(BIN)/python -m src bench gpu
 
 lab: $(VENV)/installed  ## open copies of the notebooks, yours to change, in JupyterLab; Start first

@@ -115,6 +115,23 @@ def copy(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def draw():
+    """A function: draw a stroke with the mouse of a page on the paper of the page or of a frame; the button stays down.
+
+    corners: fractions of the paper."""
+
+    def draw(page, place, corners):
+        box = place.locator("#drawing").bounding_box()
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=8)
+
+    return draw
+
+
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:

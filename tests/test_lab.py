@@ -88,24 +88,14 @@ def run_all(page):
     return page.locator(".jp-OutputArea-output img").count()
 
 
-def draw(page, frame, corners):
-    """Draw a stroke on the paper of the page in a frame, with the mouse."""
-    box = frame.locator("#drawing").bounding_box()
-    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=8)
-    page.mouse.up()
-
-
-def test_make_lab_opens_start_and_its_page_reads_a_drawn_digit(open_lab):
+def test_make_lab_opens_start_and_its_page_reads_a_drawn_digit(open_lab, draw):
     page = open_lab()
     expect(page.get_by_role("heading", name="Start: ")).to_be_visible(timeout=60_000)
     assert page.url.endswith("/lab/Start.ipynb") and run_all(page) == 2
     frame = page.frame_locator(".jp-OutputArea iframe")
     expect(frame.locator("#digit")).to_have_text("?")
     draw(page, frame, SEVEN)
+    page.mouse.up()
     expect(frame.locator("#answer")).to_contain_text(re.compile(r"confidence .* %; next \d"))
     expect(frame.locator("#digit")).to_have_text(re.compile(r"\d"))
     expect(frame.locator("#meaning")).to_contain_text("Your network has ")
@@ -115,6 +105,7 @@ def test_make_lab_opens_start_and_its_page_reads_a_drawn_digit(open_lab):
     frame = page.frame_locator(".jp-HTMLViewer iframe")
     expect(frame.locator("#digit")).to_have_text("?")
     draw(page, frame, SEVEN)
+    page.mouse.up()
     expect(frame.locator("#digit")).to_have_text(re.compile(r"\d"))
 
 

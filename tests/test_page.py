@@ -64,16 +64,6 @@ def page(open_page):
     return open_page(viewport={"width": 1280, "height": 900})
 
 
-def draw(page, corners):
-    """Draw a stroke with the mouse and leave the button down."""
-    box = page.locator("#drawing").bounding_box()
-    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=8)
-
-
 def seen(page):
     """Return the picture as the network sees it: 784 integers, row by row."""
     return torch.tensor(page.locator("#picture").evaluate("canvas => Array.from(inkOf(canvas))"))
@@ -189,11 +179,11 @@ def test_where_and_how_large_a_digit_is_drawn_hardly_matters(page):
     assert torch.equal(torch.tensor(prepared), seen(page).float().expand(3, -1))
 
 
-def test_it_answers_while_a_digit_is_drawn(page):
+def test_it_answers_while_a_digit_is_drawn(page, draw):
     expect(page.locator("#answer")).to_have_text("Draw a digit to see an answer.")
     expect(page.locator("#hint")).to_be_visible()
     for corners, digit in (SEVEN, "7"), (ONE, "1"):
-        draw(page, corners)
+        draw(page, page, corners)
         expect(page.locator("#digit")).to_have_text(digit)
         expect(page.locator("#hint")).to_be_hidden()
         page.mouse.up()
@@ -203,9 +193,9 @@ def test_it_answers_while_a_digit_is_drawn(page):
         page.get_by_role("button", name="Clear").click()
 
 
-def test_clear_and_escape_empty_everything(page):
+def test_clear_and_escape_empty_everything(page, draw):
     for clear in (page.get_by_role("button", name="Clear").click, lambda: page.keyboard.press("Escape")):
-        draw(page, SEVEN)
+        draw(page, page, SEVEN)
         page.mouse.up()
         assert page.evaluate(SOME_INK) == [True, True, True]
         clear()

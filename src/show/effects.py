@@ -6,14 +6,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 from torch import nn
 
 from src import InputError
 from src.data import normalize
 from src.experiments import Experiment
 from src.runs.records import Record
-from src.show.figures import BLUE, GREEN, styled
+from src.show.figures import BLUE, GREEN, show_losses, styled
 
 
 @styled
@@ -85,10 +84,8 @@ def rate_and_loss(experiments: Sequence[Experiment], records: Sequence[Record]) 
             range(1, epochs + 1), [epoch.test_loss for epoch in record.history], marker="o", markersize=4, **look
         )
     left.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None), title="How large are the steps?")
-    right.set(xlabel="epoch", ylabel="test loss (nats, log scale)", yscale="log", title="How wrong are the answers?")
-    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    right.yaxis.set_major_formatter("{x:g}")
-    right.yaxis.set_minor_formatter(NullFormatter())
+    right.set(xlabel="epoch", title="How wrong are the answers?")
+    show_losses(right, "test loss")
     left.legend()
     right.legend()
     return figure

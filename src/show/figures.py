@@ -11,6 +11,7 @@ from statistics import fmean
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
@@ -84,10 +85,7 @@ def history(records: Sequence[Record]) -> Figure:
     left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
     _cut_off(left, [*values(records, "train accuracy while learning"), *values(records, "test accuracy")])
     left.legend(loc="best")
-    right.set(ylabel="cross-entropy (nats, log scale)", yscale="log")
-    right.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    right.yaxis.set_major_formatter("{x:g}")
-    right.yaxis.set_minor_formatter(NullFormatter())
+    show_losses(right, "cross-entropy")
     right.legend(loc="upper right")
     runs = f"seed {first.seed}" if len(records) == 1 else f"{len(records)} seeds"
     runs += ", mean and 95 % interval" * (len(records) >= 3)
@@ -111,6 +109,14 @@ def _draw_mean(ax, records, field, factor, **look):
     means, half_widths = np.array([mean_interval(column.tolist()) for column in curves.T]).T
     ax.plot(epochs, means, **look)
     ax.fill_between(epochs, means - half_widths, means + half_widths, color=look["color"], alpha=0.2, linewidth=0)
+
+
+def show_losses(ax: Axes, of: str) -> None:
+    """Give losses, named by a word or two, a logarithmic y axis with few plain numbers on it."""
+    ax.set(ylabel=f"{of} (nats, log scale)", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _show_epochs(ax, epochs):

@@ -62,11 +62,11 @@ def page(networks: list[dict[str, Any]]) -> str:
     script = "".join(f"const {name} = {json.dumps(value, indent=1)};\n" for name, value in constants.items())
 
     parts = ("index.html", "style.css", "network.js", "page.js")
-    html, style, network, rest = ((PARTS / name).read_text(encoding="utf-8") for name in parts)
-    html = html.replace('<link rel="stylesheet" href="style.css">', f"<style>\n{style}</style>")
+    text, style, network, rest = ((PARTS / name).read_text(encoding="utf-8") for name in parts)
+    text = text.replace('<link rel="stylesheet" href="style.css">', f"<style>\n{style}</style>")
     for name, code in {"data.js": script, "network.js": network, "page.js": rest}.items():
-        html = html.replace(f'<script src="{name}"></script>', f"<script>\n{code}</script>")
-    return html
+        text = text.replace(f'<script src="{name}"></script>', f"<script>\n{code}</script>")
+    return text
 
 
 def series() -> list[dict[str, Any]]:
