@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from src import InputError, data
+from src import ROOT, InputError, data
 from src.__main__ import main
 from src.experiments import MODEL4, SERIES
 from src.model import build
 from src.training import predict
 from src.use import weights
-from src.use.export import fold
+from src.use.export import OPENCV, export, fold
 from studies.recipes import Recipe
 
 
@@ -67,6 +70,111 @@ def test_onnx_runtime_gives_the_logits_of_pytorch_for_any_number_of_images(name,
     onnx.checker.check_model(model)
     assert not {"BatchNormalization", "Dropout"} & {node.op_type for node in model.graph.node}
     assert b"site-packages" not in (tmp_path / "network.onnx").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A folder with images.npy, and what is known of each ONNX file beside it: its sentence, its logits in PyTorch.
+
+    The files: every network that is kept, and one with operations that a learner's own may have."""
+    folder, images = tmp_path_factory.mktemp("onnx"), data.load("test").images[:100]
+    torch.manual_seed(0)
+    maps = [nn.Conv2d(1, 4, 5, stride=3), nn.LeakyReLU(), nn.AvgPool2d(2), nn.ELU(), nn.Conv2d(4, 8, 3), nn.SiLU()]
+    answer = [nn.Tanh(), nn.Flatten(), nn.Linear(32, 20), nn.Sigmoid(), nn.Linear(20, 10)]
+    networks = {"own": nn.Sequential(*maps, *answer)} | {name: weights.load(name, Recipe) for name in weights.kept()}
+    np.save(folder / "images.npy", images.numpy())
+    about = {name: export(network, name, folder / f"{name}.onnx") for name, network in networks.items()}
+    return folder, {name: (about[name], predict(network, images).numpy()) for name, network in networks.items()}
+
+
+READ = {
+    "onnxruntime": """
+import onnxruntime
+def answer(path, pixels):
+    return onnxruntime.InferenceSession(path).run(["logits"], {"images": pixels})[0]
+""",
+    "opencv-python-headless": """
+import cv2
+def answer(path, pixels):
+    network = cv2.dnn.readNetFromONNX(path)
+    network.setInput(cv2.dnn.blobFromImages(list(pixels[:, 0])), "images")
+    return network.forward()
+""",
+}
+READ_ALL = """
+import pathlib, numpy as np
+images, answers = np.load("images.npy"), {}
+for path in pathlib.Path().glob("*.onnx"):
+    try:
+        answers |= {f"{path.stem} {size}": answer(str(path), images[:size]) for size in (1, 100)}
+    except Exception as error:
+        print(path, error)
+np.savez("answers.npz", **answers)
+"""
+
+
+@pytest.mark.parametrize(
+    "package, needs",
+    [
+        ("onnxruntime==1.16.3", ["numpy<2"]),
+        ("opencv-python-headless==4.10.0.84", []),
+        ("opencv-python-headless==4.12.0.88", []),
+    ],
+)
+def test_runtimes_that_people_have_read_the_file_as_its_message_says(package, needs, exported):
+    packages = ROOT / "runs" / "packages" / package  # once for all runs of the tests
+    if not packages.exists():
+        fresh = packages.with_name(f"{package}.{os.getpid()}")
+        pip = [sys.executable, *"-m pip install --quiet --no-deps --only-binary :all: --retries 0".split()]
+        done = subprocess.run([*pip, "--target", fresh, package, *needs], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"cannot install {package} here: {done.stderr.strip().splitlines()[-1]}")
+        fresh.rename(packages)
+
+    folder, files = exported
+    runtime, environment = package.split("==")[0], {**os.environ, "PYTHONPATH": str(packages)}
+    command = [sys.executable, "-c", READ[runtime] + READ_ALL]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    answers, read = np.load(folder / "answers.npz"), "ONNX Runtime reads it from 1.16 on"
+    for name, (about, logits) in files.items():
+        if (read if runtime == "onnxruntime" else f"{read}, OpenCV from 4.10 on.") in about:
+            for size in (1, 100):
+                assert np.abs(answers[f"{name} {size}"] - logits[:size]).max() < 1e-3
+        else:  # its deskewing
+            assert name == "Frontier-1000" and "OpenCV is not known to read all of its operations." in about
+            assert f"{name} 1" not in answers
+
+
+def test_the_operations_that_opencv_reads_are_those_that_it_was_seen_to_read(exported):
+    folder, files = exported
+    read = [onnx.load(folder / f"{name}.onnx") for name, (about, _) in files.items() if "not known" not in about]
+    assert {node.op_type for model in read for node in model.graph.node} == set(OPENCV)
+
+
+def test_the_message_says_what_the_file_is_and_the_file_says_it_too(exported):
+    folder, files = exported
+    for name, (about, _) in files.items():
+        model, path = onnx.load(folder / f"{name}.onnx"), folder / f"{name}.onnx"
+        assert about.startswith(f"{path} ({path.stat().st_size:,} bytes) has opset 18 and IR version 8, takes")
+        assert (model.opset_import[0].version, model.ir_version) == (18, 8)
+        (images,), (logits,) = model.graph.input, model.graph.output
+        for value, kind, shape in [(images, "uint8 pixels", "(N, 1, 28, 28)"), (logits, "float32", "(N, 10)")]:
+            assert f'"{value.name}", {kind} {shape}' in about
+            assert onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type) in ("UINT8", "FLOAT")
+            sizes = (each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim)
+            assert f"({', '.join(map(str, sizes))})" == shape
+        assert "from 0, background, to 255, ink" in about and model.doc_string == f"{name}{about.split('bytes)')[1]}"
+
+
+@pytest.mark.parametrize("name, words", [("", "has no name; name it, model4.onnx"), ("here", "here: it is a folder; ")])
+def test_a_file_without_a_name_or_with_that_of_a_folder_is_one_sentence(name, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    assert main(["export", "Model4", "--onnx", name]) == 2
+    errors = capsys.readouterr().err
+    assert words in errors and errors.count("\n") == 1 and "for example." in errors
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
 
 
 def test_exporting_what_is_not_kept_is_one_sentence(tmp_path, capsys):

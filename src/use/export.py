@@ -53,29 +53,47 @@ class FromPixels(nn.Module):
         return self.network(normalize(images))
 
 
-TAKES = 'takes "images", uint8 pixels (N, 1, 28, 28), 0 is background and 255 ink, and gives "logits" (N, 10)'
+OPSET, IR_VERSION = 18, 8  # the oldest that PyTorch writes, and the IR version of that time
+# What OpenCV 4.10 and 4.12 were seen to read right. Pad for a crop, GatherND and GridSample they refuse, and Erf, which
+# GELU needs, ends the process.
+OPENCV = "AveragePool Cast Conv Div Elu Gemm LeakyRelu MaxPool Mul ReduceMean Relu Reshape Sigmoid Sub Tanh".split()
+ABOUT = (
+    f"has opset {OPSET} and IR version {IR_VERSION}, "
+    'takes "images", uint8 pixels (N, 1, 28, 28) from 0, background, to 255, ink, '
+    'and gives "logits", float32 (N, 10), of which the largest is the answer. ONNX Runtime reads it from 1.16 on'
+)
 
 
 def export(network: nn.Sequential, name: str, path: str | Path) -> str:
-    """Write a network to an ONNX file and return a sentence that says what it takes and gives.
+    """Write a network to an ONNX file and return what the file is, takes and gives, and which programs read it.
 
     network: as weights.load() returns it. name: what the file says it is. Raises InputError if it cannot be written."""
-    files.write(Path(path), content := onnx_bytes(network, name))
-    return f"{path} ({len(content):,} bytes) {TAKES}."
+    if not (path := Path(path)).name:
+        raise InputError("the ONNX file to write has no name; name it, model4.onnx for example.")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; name a file in it, {path / 'model4.onnx'} for example.")
+    content, about = as_onnx(network, name)
+    files.write(path, content)
+    return f"{path} ({len(content):,} bytes) {about}"
 
 
-def onnx_bytes(network: nn.Sequential, name: str) -> bytes:
-    """Return a network in the ONNX format."""
+def as_onnx(network: nn.Sequential, name: str) -> tuple[bytes, str]:
+    """Return a network in the ONNX format, and words about it that the file holds, too."""
+    # Weights in the order of channels_last have PyTorch write a pooling that OpenCV does not read.
+    network = FromPixels(network).to(memory_format=torch.contiguous_format)
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(
-            FromPixels(network),
+            network,
             (torch.zeros(2, 1, 28, 28, dtype=torch.uint8),),
-            **dict(input_names=["images"], output_names=["logits"], dynamo=True, verbose=False),
+            **dict(input_names=["images"], output_names=["logits"], dynamo=True, verbose=False, opset_version=OPSET),
             dynamic_shapes={"images": {0: torch.export.Dim("N")}},
         )
     model = program.model_proto
-    model.doc_string = f"{name}: {TAKES}"
+    model.ir_version = IR_VERSION
+    reads = {node.op_type for node in model.graph.node} <= set(OPENCV)
+    about = ABOUT + (", OpenCV from 4.10 on." if reads else "; OpenCV is not known to read all of its operations.")
+    model.doc_string = f"{name} {about}"
     del model.graph.value_info[:]
     for part in [model.graph, *model.graph.node, *model.graph.input, *model.graph.output]:
         del part.metadata_props[:]  # traces of the export, larger than the network
-    return model.SerializeToString()
+    return model.SerializeToString(), about

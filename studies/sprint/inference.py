@@ -12,7 +12,7 @@ from src import data
 from src.experiments import SERIES
 from src.model import build, count_parameters
 from src.show.tables import Row
-from src.use.export import FromPixels, onnx_bytes
+from src.use.export import FromPixels, as_onnx
 from src.use.weights import load, path_of
 from studies.tables import markdown
 from studies.timing import in_process, machine
@@ -41,7 +41,7 @@ def _measure(name):
     import onnxruntime
 
     torch.set_num_threads(1)
-    network, exported = FromPixels(load(name)), onnx_bytes(load(name), name)
+    network, (exported, _) = FromPixels(load(name)), as_onnx(load(name), name)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(exported, options)
