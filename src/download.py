@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from src import ROOT, InputError
 
@@ -20,7 +19,7 @@ TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = SHA256
 
 
 def root() -> Path:
-    """Return the folder that holds MNIST/raw: MNIST_ROOT if it is set, else data/ in the repository."""
+    """Return the folder of MNIST, best in MNIST/raw below it: MNIST_ROOT if it is set, else data/ in the repository."""
     return Path(os.environ.get("MNIST_ROOT") or ROOT / "data")
 
 
@@ -29,31 +28,36 @@ def read(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return training and test digits below a folder: pairs of images (N, 1, 28, 28) uint8 and labels (N,) int64.
 
     They are verified and read once per process. Raises InputError as fetch() does."""
-    raw = fetch(folder)
-    images = [np.fromfile(raw / name, np.uint8, offset=16) for name in (TRAIN_IMAGES, TEST_IMAGES)]
-    labels = [np.fromfile(raw / name, np.uint8, offset=8) for name in (TRAIN_LABELS, TEST_LABELS)]
-    return [(i.reshape(-1, 1, 28, 28), k.astype(np.int64)) for i, k in zip(images, labels, strict=True)]
+    files = fetch(folder)
+    images = [files[name][16:].reshape(-1, 1, 28, 28) for name in (TRAIN_IMAGES, TEST_IMAGES)]
+    labels = [files[name][8:].astype(np.int64) for name in (TRAIN_LABELS, TEST_LABELS)]
+    return list(zip(images, labels, strict=True))
 
 
-def fetch(folder: Path) -> Path:
-    """Return MNIST/raw below a folder with the four verified files in it; fetch what is missing or damaged.
+def fetch(folder: Path) -> dict[str, np.ndarray]:
+    """Return the four verified files of MNIST/raw below a folder, name -> bytes (N,) uint8.
 
-    Raises InputError when no source gives the files and when the folder cannot be written."""
-    raw = folder / "MNIST" / "raw"
+    Files of other spellings, see sources.find(), are read where they are; what is missing or damaged is fetched.
+    Raises InputError when no source gives the files, for another data set, and when the folder cannot be written."""
     try:
-        if damaged(raw):
-            raw.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{raw}.lock"):  # another process may have fetched meanwhile
-                from src import sources  # most runs have the digits and need none
+        files = verified(folder / "MNIST" / "raw")
+        if len(files) < len(SHA256):
+            from src import sources  # most runs have the digits and need none
 
-                sources.mend(raw, damaged, list(SHA256))
+            files = sources.obtain(folder, SHA256, damaged)
     except OSError as error:
         remedy = "set MNIST_ROOT to a folder that can be written."
         raise InputError(f"cannot keep MNIST under {folder}: {error}; {remedy}") from error
-    return raw
+    return files
 
 
 def damaged(raw: Path) -> list[str]:
     """List the files of MNIST that are missing below raw or have another checksum."""
-    contents = {name: (raw / name).read_bytes() if (raw / name).is_file() else b"" for name in SHA256}
-    return [name for name, content in contents.items() if hashlib.sha256(content).hexdigest() != SHA256[name]]
+    right = verified(raw)
+    return [name for name in SHA256 if name not in right]
+
+
+def verified(raw: Path) -> dict[str, np.ndarray]:
+    """Return the files below raw that have MNIST's checksums, name -> bytes (N,) uint8."""
+    files = {name: np.fromfile(raw / name, np.uint8) for name in SHA256 if (raw / name).is_file()}
+    return {name: content for name, content in files.items() if hashlib.sha256(content).hexdigest() == SHA256[name]}

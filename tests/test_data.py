@@ -120,6 +120,96 @@ def test_a_wrong_file_is_set_aside_and_fetched_again(raw, capsys, damage):
         assert (raw / f"{download.TEST_IMAGES}.damaged").exists()
 
 
+def test_a_second_damaged_file_does_not_overwrite_the_first(raw):
+    path, contents = raw / download.TEST_LABELS, [b"once", b"twice", b"three times"]
+    for content in contents:
+        path.write_bytes(content)
+        download.read.cache_clear()
+        data.load("test")
+    kept = [raw / f"{path.name}.damaged{ending}" for ending in ("", "-2", "-3")]
+    assert [each.read_bytes() for each in kept] == contents and not download.damaged(raw)
+
+
+def test_a_damaged_file_stays_where_it_is_until_a_right_one_is_there(raw, monkeypatch):
+    monkeypatch.setattr(sources, "SOURCES", {})
+    path = raw / download.TEST_LABELS
+    path.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="no source gives MNIST"):
+        data.load("test")
+    assert path.read_bytes() == b"damaged" and len(list(raw.iterdir())) == 4
+
+
+def spell(raw, folder, dot, ending):
+    """Move the four files from raw to a folder, under names that people have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in download.SHA256:
+        content = (raw / name).read_bytes()
+        (raw / name).unlink()
+        path = folder / (name.replace("-idx", dot) + ending)
+        path.write_bytes(gzip.compress(content, compresslevel=0) if ending else content)
+
+
+@pytest.mark.parametrize(
+    "place, dot, ending",
+    [
+        ("MNIST/raw", ".idx", ""),
+        ("MNIST/raw", "-idx", ".gz"),
+        ("", "-idx", ""),  # directly in MNIST_ROOT, or MNIST_ROOT points at raw
+        ("", ".idx", ".gz"),
+        ("raw", "-idx", ""),  # MNIST_ROOT points at MNIST
+    ],
+)
+def test_mnist_is_read_where_and_as_people_have_it(raw, tmp_path, monkeypatch, place, dot, ending):
+    digits = data.load("test")
+    download.read.cache_clear()
+    spell(raw, tmp_path / place, dot, ending)
+    monkeypatch.setattr(sources, "SOURCES", {})
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    found = data.load("test")
+    assert torch.equal(found.images, digits.images) and torch.equal(found.labels, digits.labels)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == there
+
+
+def test_what_is_right_is_told_by_its_checksum_and_not_by_its_name(raw, monkeypatch):
+    """A browser may unpack a file and keep its name, or pack one."""
+    monkeypatch.setattr(sources, "SOURCES", {})
+    (raw / download.TEST_IMAGES).rename(raw / f"{download.TEST_IMAGES}.gz")
+    packed = gzip.compress((raw / download.TEST_LABELS).read_bytes())
+    (raw / download.TEST_LABELS).write_bytes(packed)
+    assert len(data.load("test")) == 10_000 and (raw / download.TEST_LABELS).read_bytes() == packed
+
+
+def test_a_damaged_packed_file_is_left_and_its_digits_are_fetched(raw, tmp_path):
+    spell(raw, tmp_path, "-idx", ".gz")
+    path = tmp_path / f"{download.TEST_LABELS}.gz"
+    path.write_bytes(content := path.read_bytes()[:-100])
+    assert len(data.load("test")) == 10_000
+    assert path.read_bytes() == content and not download.damaged(raw)
+
+
+@pytest.mark.parametrize("place, ending", [("MNIST/raw", ""), ("MNIST/raw", ".gz"), ("", "")])
+@pytest.mark.parametrize("name, count", [(download.TEST_IMAGES, 10_000), (download.TRAIN_LABELS, 500)])
+def test_intact_files_of_another_data_set_stay_as_they_are(raw, tmp_path, place, ending, name, count):
+    path, draw = tmp_path / place / f"{name}{ending}", np.random.RandomState(0)
+    images = "images" in name
+    header = np.array([2051, count, 28, 28] if images else [2049, count], ">i4").tobytes()
+    content = header + draw.randint(1, 10, count * 784 if images else count).astype(np.uint8).tobytes()
+    (raw / name).unlink()
+    path.write_bytes(content := gzip.compress(content, compresslevel=0) if ending else content)
+    there = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError) as error:
+        data.load("test")
+    assert str(error.value).startswith(f"{path} is whole, but not the MNIST file of that name: of another data set")
+    assert "set MNIST_ROOT to another folder" in str(error.value) and "\n" not in str(error.value)
+    assert path.read_bytes() == content and sorted(tmp_path.rglob("*")) == there
+
+
+def test_files_of_another_data_set_beside_mnist_do_not_matter(raw, tmp_path):
+    (tmp_path / download.TEST_LABELS).write_bytes(np.array([2049, 3], ">i4").tobytes() + b"\1\2\3")
+    (raw / download.TEST_LABELS).rename(raw / f"{download.TEST_LABELS}.gz")
+    assert len(data.load("test")) == 10_000
+
+
 def test_a_source_with_wrong_files_is_not_believed(raw, monkeypatch):
     def forged(folder, names):
         for name in names:

@@ -18,7 +18,7 @@ from torch import nn
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Subset
 
-from src import data, download
+from src import InputError, data, download
 from src.model import build
 from src.runs import files
 from src.runs.records import RUNS, definition_hash
@@ -45,7 +45,11 @@ def make_loader(
         turn = transforms.RandomRotation(experiment.augmentation.rotation, transforms.InterpolationMode.BILINEAR)
         steps = [turn, *steps]
     data.load(split)  # downloads and verifies the files
-    digits = datasets.MNIST(download.root(), train=split == "train", transform=transforms.Compose(steps))
+    try:
+        digits = datasets.MNIST(download.root(), train=split == "train", transform=transforms.Compose(steps))
+    except RuntimeError as error:  # the files have other names, or are elsewhere
+        remedy = "set MNIST_ROOT to another folder, where they will be"
+        raise InputError(f"torchvision needs MNIST/raw/train-images-idx3-ubyte and so on; {remedy}.") from error
     if images:
         digits = Subset(digits, range(images))
     settings = dict(num_workers=workers, persistent_workers=workers > 0, pin_memory=device == "cuda")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from src import data
+from src import InputError, data, download
 from src.runs.machine import make_network
 from src.training import make_optimizer
 from studies.sprint import B4, usual
@@ -20,6 +20,14 @@ def test_the_usual_loop_and_ours_see_the_same_images():
     test = data.load("test")[: len(labels)]
     assert torch.equal(labels, test.labels)
     assert torch.allclose(images, data.normalize(test.images), atol=1e-5)
+
+
+def test_files_that_torchvision_does_not_read_are_one_sentence(tmp_path, monkeypatch):
+    for path in (download.root() / "MNIST" / "raw").iterdir():
+        (tmp_path / path.name).symlink_to(path.resolve())
+    monkeypatch.setenv("MNIST_ROOT", str(tmp_path))
+    with pytest.raises(InputError, match="torchvision needs MNIST/raw/train-images-idx3-ubyte"):
+        usual.make_loader(STILL, "test")
 
 
 @pytest.fixture
