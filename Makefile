@@ -52,8 +52,8 @@ $(STUDIES):
 	$(EXECUTE) $@
 	@mv runs/executing/$(@F) $@
 
-page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered
-	$(BIN)/python -m src page
+page: $(VENV)/installed  ## write docs/index.html, where drawn digits are answered; WEIGHTS=my.safetensors adds yours
+	$(BIN)/python -m src page $(WEIGHTS)
 
 notebooks: $(VENV)/installed  ## execute the committed notebooks again (maintainers)
 	$(MAKE) --no-print-directory $(NOTEBOOKS)

@@ -103,7 +103,7 @@ def copy(tmp_path_factory):
     """A copy of the repository whose notebooks are quick; the real figures and notebooks stay as they are."""
     folder = tmp_path_factory.mktemp("copy")
     unwanted = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", ".unfinished")
-    for name in ["src", "studies", "notebooks"]:
+    for name in ["src", "studies", "notebooks", "docs"]:
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
     (folder / "results").symlink_to(ROOT / "results")
     (folder / "images").mkdir()

@@ -1,6 +1,7 @@
 """The page in a real browser: it computes what PyTorch computes, and answers what is drawn."""
 
 import base64
+import math
 import re
 from dataclasses import replace
 from statistics import fmean
@@ -10,16 +11,41 @@ import torch
 from playwright.sync_api import expect
 from torch import nn
 
-from src import InputError, data
+from src import ROOT, InputError, data
+from src.__main__ import load
 from src.experiments import MODEL4, SERIES
 from src.runs.one import train
 from src.runs.records import RESULTS, load_of
 from src.training import predict
 from src.use import page as module
-from src.use.weights import load
+from src.use import weights
+from studies.deskew import Deskew
 
-SEVEN = [(0.25, 0.22), (0.75, 0.22), (0.45, 0.8)]  # corners of a stroke, as fractions of the paper
-ONE = [(0.5, 0.2), (0.5, 0.8)]
+COMMITTED = module.PAGE.as_uri()
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def arc(x, y, across, down, start, end):
+    """Points of an ellipse, degrees clockwise from the right."""
+    angles = [math.radians(start + (end - start) * step / 16) for step in range(17)]
+    return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in angles]
+
+
+# The strokes of each digit, as fractions of a square.
+STROKES = {
+    0: [arc(0.5, 0.5, 0.3, 0.45, -90, 270)],
+    1: [[(0.35, 0.2), (0.52, 0.05), (0.5, 0.95)]],
+    2: [[*arc(0.5, 0.3, 0.28, 0.25, 180, 390), (0.2, 0.93), (0.82, 0.92)]],
+    3: [arc(0.47, 0.28, 0.27, 0.23, 190, 440), arc(0.47, 0.71, 0.3, 0.24, -85, 170)],
+    4: [[(0.6, 0.05), (0.15, 0.62), (0.88, 0.6)], [(0.68, 0.35), (0.64, 0.97)]],
+    5: [[(0.3, 0.08), (0.26, 0.45), *arc(0.48, 0.66, 0.3, 0.27, -125, 150)], [(0.32, 0.08), (0.8, 0.07)]],
+    6: [[(0.66, 0.04), (0.4, 0.3), (0.24, 0.62), *arc(0.5, 0.7, 0.26, 0.25, 180, 540)]],
+    7: [[(0.17, 0.1), (0.83, 0.08), (0.42, 0.96)]],
+    8: [arc(0.5, 0.27, 0.23, 0.22, 90, 450), arc(0.5, 0.73, 0.29, 0.24, -90, 270)],
+    9: [[*arc(0.48, 0.3, 0.25, 0.25, 0, 360), (0.7, 0.6), (0.6, 0.96)]],
+}
+SHOWN = [*SERIES, *(name for name in module.SMALLER if name in weights.kept())]
+SEVEN, ONE = STROKES[7][0], [(0.5, 0.2), (0.5, 0.8)]
 
 # Pictures (28x28 bytes each, in base64) in; logits of a network, which may be in the menu, out.
 LOGITS = """([network, text]) => {
@@ -34,34 +60,67 @@ LOGITS = """([network, text]) => {
 }"""
 
 # Whether there is ink on the paper, on the picture as the network sees it and on a map.
-SOME_INK = """() => ["#drawing", "#picture", "#layers canvas"]
+SOME_INK = """() => ["#drawing", "#picture", "#layers .map"]
     .map(canvas => inkOf(document.querySelector(canvas)).some(ink => ink > 0))"""
+
+# Send events of pointers to the paper, one after another: type, kind and id of the pointer, place as fractions.
+POINTERS = """events => {
+    const {left, top, width, height} = drawing.getBoundingClientRect();
+    for (const [type, pointerType, pointerId, [x, y]] of events) {
+        const place = {clientX: left + x * width, clientY: top + y * height, button: type === "pointermove" ? -1 : 0};
+        const about = {pointerType, pointerId, isPrimary: true, bubbles: true};
+        drawing.dispatchEvent(new PointerEvent(type, {...about, ...place}));
+    }
+}"""
+
+# The contrasts (WCAG) of what has to be told apart: of parts and of borders to what they stand on.
+CONTRASTS = """() => {
+    const brightness = text => {
+        const [red, green, blue] = text.match(/[\\d.]+/g).map(value => value / 255)
+            .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const contrast = (first, second) => {
+        const [dark, bright] = [first, second].map(brightness).sort((a, b) => a - b);
+        return (bright + 0.05) / (dark + 0.05);
+    };
+    const style = name => getComputedStyle(document.querySelector(name)), page = style("body").backgroundColor;
+    return {
+        bar: contrast(style("#bars li:not(.first) .bar").backgroundColor, style(".track").backgroundColor),
+        first: contrast(style("#bars .first .bar").backgroundColor, style(".track").backgroundColor),
+        ...Object.fromEntries(["#drawing", "#clear", ".tile .map", ".tile .filter", "#picture"].map(
+            name => [name, contrast(style(name).borderTopColor, page)])),
+    };
+}"""
 
 
 @pytest.fixture
 def open_page(browser):
-    """Return a function that opens the committed page; in the end no page may have complained or asked for more."""
-    complaints, contexts = [], []
+    """Return a function that opens a page; in the end none may have complained or asked for more.
 
-    def open_page(**options):
+    address: of the page, by default the committed one."""
+    complaints, contexts, opened = [], [], []
+
+    def open_page(address=COMMITTED, **options):
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.append(request.url))
-        page.goto(module.PAGE.as_uri())
+        opened.append(address)
+        page.goto(address)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     requests = [complaint for complaint in complaints if not complaint.startswith("data:image/svg")]
-    assert requests == [module.PAGE.as_uri()] * len(contexts)
+    assert requests == [address.split("#")[0] for address in opened]
 
 
 @pytest.fixture
 def page(open_page):
-    return open_page(viewport={"width": 1280, "height": 900})
+    return open_page(viewport={"width": 1280, "height": 800})
 
 
 def seen(page):
@@ -69,23 +128,57 @@ def seen(page):
     return torch.tensor(page.locator("#picture").evaluate("canvas => Array.from(inkOf(canvas))"))
 
 
+def begin(page, corners, kind="mouse", pointer=1):
+    """Draw a stroke whose pointer stays down."""
+    names = ["pointerdown", *["pointermove"] * (len(corners) - 1)]
+    page.evaluate(POINTERS, [[name, kind, pointer, place] for name, place in zip(names, corners, strict=True)])
+
+
+def write(page, digit, left=0.1, top=0.1, side=0.8):
+    """Draw a digit in a square of the paper, whose side is 1."""
+    for corners in STROKES[digit]:
+        places = [(left + side * x, top + side * y) for x, y in corners]
+        begin(page, places)
+        page.evaluate(POINTERS, [["pointerup", "mouse", 1, places[-1]]])
+
+
+def strokes(page):
+    """The numbers of points of the strokes on the paper."""
+    return page.evaluate("marks.map(mark => mark.length)")
+
+
 def encoded(images):
     return base64.b64encode(images.numpy().tobytes()).decode()
 
 
 def test_the_committed_page_is_what_the_command_writes():
-    assert module.PAGE.read_text() == module.page(module.series()), "run make page"
+    assert module.PAGE.read_text() == module.page(module.series(load)), "run make page"
+
+
+def test_the_page_is_one_file_of_less_than_400_kb():
+    assert module.PAGE.stat().st_size < 400_000
 
 
 def test_every_network_gives_the_logits_and_the_answers_that_pytorch_gives(page):
-    images = data.load("test").images
-    chosen = page.get_by_label("Network").evaluate("menu => menu.selectedIndex")
-    for index, name in enumerate(SERIES):
-        some = images[: 1000 if index == chosen else 100]
-        expected = predict(load(name), some)
-        logits = torch.tensor(page.evaluate(LOGITS, [name, encoded(some)]))
+    images = data.load("test").images[:1000]
+    names = page.evaluate("NETWORKS.map(({name}) => name)")
+    assert len(names) == len(SHOWN)
+    for name, network in zip(names, map(load, SHOWN), strict=True):
+        expected = predict(network, images)
+        logits = torch.tensor(page.evaluate(LOGITS, [name, encoded(images)]))
         assert (logits - expected).abs().max() < 1e-3, name
         assert torch.equal(logits.argmax(dim=1), expected.argmax(dim=1)), name
+
+
+def test_deskewing_is_computed_as_in_pytorch_for_slanted_lines_and_an_empty_picture(page):
+    network = nn.Sequential(Deskew(), nn.Conv2d(1, 10, 28), nn.Flatten())
+    images = torch.zeros(4, 1, 28, 28, dtype=torch.uint8)
+    for row in range(4, 24):
+        images[0, 0, row, 4 + row // 2] = 255
+        images[1, 0, row, 27 - row] = 128
+    images[2, 0, 5:7, 3:20] = 200
+    logits = torch.tensor(page.evaluate(LOGITS, [module.describe(network), encoded(images)]))
+    assert (logits - predict(network, images)).abs().max() < 1e-3
 
 
 def test_crop_padding_stride_and_groups_are_computed_as_in_pytorch(page):
@@ -104,7 +197,7 @@ def test_crop_padding_stride_and_groups_are_computed_as_in_pytorch(page):
 def test_a_page_without_records_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "RESULTS", tmp_path)
     with pytest.raises(InputError, match="Model1, Model2, Model3, Model4"):
-        module.series()
+        module.series(load)
 
 
 class Mine(nn.Module):
@@ -193,14 +286,162 @@ def test_it_answers_while_a_digit_is_drawn(page, draw):
         page.get_by_role("button", name="Clear").click()
 
 
-def test_clear_and_escape_empty_everything(page, draw):
-    for clear in (page.get_by_role("button", name="Clear").click, lambda: page.keyboard.press("Escape")):
+@pytest.mark.parametrize("key", ["Escape", "Delete", "Backspace"])
+def test_a_key_and_the_button_clear_everything(page, draw, key):
+    for clear in (page.get_by_role("button", name="Clear").click, lambda: page.keyboard.press(key)):
         draw(page, page, SEVEN)
         page.mouse.up()
         assert page.evaluate(SOME_INK) == [True, True, True]
         clear()
         assert page.evaluate(SOME_INK) == [False, False, False]
         expect(page.locator("#digit")).to_have_text("?")
+
+
+def test_escape_in_the_middle_of_a_stroke_ends_it_and_takes_it_back(page, draw):
+    draw(page, page, SEVEN)
+    page.keyboard.press("Escape")
+    page.mouse.move(300, 300, steps=4)
+    page.mouse.up()
+    assert strokes(page) == []
+    draw(page, page, ONE)
+    page.mouse.up()
+    expect(page.locator("#digit")).to_have_text("1")
+
+
+def test_undo_takes_back_stroke_by_stroke_and_brings_back_what_was_cleared(page):
+    write(page, 4)
+    page.get_by_role("button", name="Clear").click()
+    page.keyboard.press("Control+z")
+    assert len(strokes(page)) == 2
+    expect(page.locator("#digit")).to_have_text("4")
+    page.get_by_role("button", name="Undo").click()
+    assert len(strokes(page)) == 1
+    page.keyboard.press("Control+z")
+    assert strokes(page) == []
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def test_a_palm_that_rests_beside_a_pen_neither_joins_nor_cuts_its_stroke(page):
+    begin(page, ONE, "pen", 1)
+    begin(page, [(0.9, 0.9), (0.8, 0.9)], "touch", 2)
+    page.evaluate(POINTERS, [["pointerup", "touch", 2, (0.8, 0.9)]])
+    page.evaluate(POINTERS, [["pointercancel", "touch", 3, (0.8, 0.9)]])
+    page.evaluate(POINTERS, [["pointermove", "pen", 1, (0.5, 0.9)]])
+    assert strokes(page) == [3]
+    page.evaluate(POINTERS, [["pointerup", "pen", 1, (0.5, 0.9)]])
+    expect(page.locator("#digit")).to_have_text("1")
+
+
+def test_a_pen_takes_over_from_a_palm_that_was_there_first(page):
+    begin(page, [(0.9, 0.9), (0.8, 0.9)], "touch", 2)
+    begin(page, ONE, "pen", 1)
+    page.evaluate(POINTERS, [["pointermove", "touch", 2, (0.1, 0.1)]])
+    page.evaluate(POINTERS, [["pointerup", "pen", 1, (0.5, 0.8)]])
+    assert strokes(page) == [2]
+
+
+@pytest.mark.parametrize("pixels", [40, 300])
+def test_nine_of_ten_digits_are_read_however_small_they_are_drawn(page, pixels):
+    side = pixels / page.locator("#drawing").bounding_box()["width"]
+    read = []
+    for digit in STROKES:
+        write(page, digit, 0.1, 0.1, side)
+        read.append(page.locator("#digit").inner_text())
+        page.keyboard.press("Backspace")
+    assert sum(answer == str(digit) for answer, digit in zip(read, STROKES, strict=True)) >= 9, read
+
+
+def test_several_digits_are_several_answers_and_each_can_be_picked(page):
+    write(page, 4, 0.03, 0.3, 0.35)
+    expect(page.locator("#digit")).to_have_text("4")
+    write(page, 2, 0.6, 0.25, 0.35)
+    expect(page.locator("#digit")).to_have_text("42")
+    expect(page.locator("#answer")).to_have_text(re.compile(r"confidence 4: \d.* %, 2: \d.* %"))
+    expect(page.locator("#spoken")).to_contain_text("4 2, ")
+    expect(page.locator("#bars .first")).to_contain_text("2")  # the last one drawn
+    two = seen(page)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#bars .first")).to_contain_text("4")
+    assert not torch.equal(seen(page), two)
+    page.get_by_role("button", name="2", exact=True).click()
+    expect(page.locator("#bars .first")).to_contain_text("2")
+    assert torch.equal(seen(page), two)
+    expect(page.locator("#networks .says").first).to_have_text("42")
+
+
+def test_a_digit_that_is_begun_beside_another_leaves_that_one_as_it_is(page):
+    write(page, 4, 0.03, 0.3, 0.5)
+    four = seen(page)
+    begin(page, [(0.52, 0.5), (0.55, 0.5), (0.55, 0.55)])
+    expect(page.locator("#digit")).to_have_text(re.compile(r"4\d"))
+    page.keyboard.press("ArrowLeft")
+    assert torch.equal(seen(page), four)
+
+
+def test_hardly_a_test_digit_is_taken_for_several(page):
+    images = data.load("test").images[:1000]
+    counts = page.evaluate(
+        """text => {
+            const pixels = bytes(text), counts = [];
+            for (let start = 0; start < pixels.length; start += 784)
+                counts.push(separate(pixels.subarray(start, start + 784), 28).length);
+            return counts;
+        }""",
+        encoded(images),
+    )
+    assert sum(count != 1 for count in counts) <= 3
+
+
+def test_a_picture_that_may_be_no_digit_is_said_to_be_one_and_the_bars_stay(open_page, monkeypatch, tmp_path):
+    """The network that judges has logits of the picture's mean: much ink is a digit, and little is none."""
+    judge = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 10, 1), nn.Flatten()).requires_grad_(False)
+    judge[1].weight.fill_(1)
+    judge[1].bias.fill_(0)
+    monkeypatch.setattr(module, "doubt", lambda: {**module.describe(judge), "least": -0.15})
+    (tmp_path / "page.html").write_text(module.page([module.own(load("Model4"))]))
+    page = open_page((tmp_path / "page.html").as_uri())
+    write(page, 1, 0.6, 0.1, 0.3)
+    expect(page.locator("#digit")).to_have_text("1?")
+    expect(page.locator("#answer")).to_contain_text("This may be no digit. confidence ")
+    expect(page.locator("#spoken")).to_contain_text("1? This may be no digit.")
+    expect(page.locator("#bars .first")).to_contain_text("1")
+    page.keyboard.press("8")
+    expect(page.locator("#answer")).not_to_contain_text("no digit")
+    page.keyboard.press("Backspace")
+    write(page, 8, 0.1, 0.1, 0.35)
+    write(page, 1, 0.6, 0.1, 0.35)
+    expect(page.locator("#answer")).to_contain_text("1: this may be no digit.")
+
+
+def test_a_link_holds_the_strokes_and_opens_to_the_same_answer(page, open_page):
+    write(page, 4, 0.03, 0.3, 0.35)
+    write(page, 2, 0.6, 0.25, 0.35)
+    page.get_by_role("button", name="Share").click()
+    address = page.get_by_label("Link to this drawing").input_value()
+    assert len(address) < 1500
+    other = open_page(address)
+    expect(other.locator("#digit")).to_have_text("42")
+    assert (seen(other) - seen(page)).abs().float().mean() < 5
+    page.goto(module.PAGE.as_uri() + "#7.AB")  # what is none is ignored
+    expect(page.locator("#digit")).to_have_text("42")
+
+
+def test_a_link_holds_a_test_digit(page, open_page):
+    page.keyboard.press("6")
+    page.get_by_role("button", name="Share").click()
+    other = open_page(page.get_by_label("Link to this drawing").input_value())
+    assert torch.equal(seen(other), seen(page))
+
+
+def test_which_pixels_mattered_are_shown_over_the_picture_if_wished(page):
+    orange = "() => inkOf(document.querySelector('#matter')).filter(ink => ink > 0).length"
+    page.keyboard.press("7")
+    assert page.evaluate(orange) == 0
+    page.get_by_role("button", name="Which pixels mattered?").click()
+    assert 20 < page.evaluate(orange) < 400
+    expect(page.locator("#matters-note")).to_be_visible()
+    page.keyboard.press("Backspace")
+    assert page.evaluate(orange) == 0
 
 
 def test_the_keys_0_to_9_show_test_digits_as_they_are_and_they_are_answered(page):
@@ -213,50 +454,142 @@ def test_the_keys_0_to_9_show_test_digits_as_they_are_and_they_are_answered(page
 
 def test_everything_is_reached_with_the_keyboard(page):
     page.keyboard.press("Tab")
-    menu = page.get_by_role("combobox", name="Network")
-    expect(menu).to_be_focused()
-    page.keyboard.press("Home")
-    first = menu.input_value()
-    page.keyboard.press("ArrowDown")
-    assert menu.input_value() != first
+    expect(page.get_by_role("link", name="How they were trained")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Clear")).to_be_focused()
-    for digit in range(10):
+    expect(page.locator("#drawing")).to_be_focused()
+    page.keyboard.press("3")
+    expect(page.locator("#spoken")).to_contain_text("3, ")
+    for name in ["Undo", "Clear", "Share", *(f"Test digit {digit}" for digit in range(10)), "Which pixels mattered?"]:
         page.keyboard.press("Tab")
-        expect(page.get_by_role("button", name=f"Test digit {digit}")).to_be_focused()
+        expect(page.get_by_role("button", name=name)).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("radio", name="Model3")).to_be_focused()
+    expect(page.locator("#meaning")).to_contain_text("Model3 has ")
+    page.keyboard.press("Tab")
+    tile = page.get_by_role("button", name="Map 1 of 8, layer 1")
+    expect(tile).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#spoken")).to_contain_text("9, ")
+    expect(tile).to_have_attribute("aria-expanded", "true")
 
 
-def test_each_network_shows_its_layers_and_all_their_maps(page):
+def test_a_click_enlarges_a_map_and_its_filter(page):
     page.keyboard.press("8")
-    for index, name in enumerate(SERIES):
-        page.get_by_label("Network").select_option(index=index)
-        expect(page.locator("#meaning")).to_contain_text(f"{name} has ")
-        convolutions = [layer for layer in module.describe(load(name))["layers"] if layer["kind"] == "convolution"]
-        for layer in convolutions[:-1]:
-            assert page.locator("#layers h3", has_text=f"convolution, {layer['channels']} maps of ").count()
-        assert page.locator("#layers li").first.locator("canvas").count() == convolutions[0]["channels"]
+    tile = page.get_by_role("button", name="Map 3 of 10, layer 2")
+    small = [tile.locator(part).bounding_box()["width"] for part in (".map", ".filter")]
+    tile.click()
+    large = [tile.locator(part).bounding_box()["width"] for part in (".map", ".filter")]
+    assert all(after > 3 * before for before, after in zip(small, large, strict=True))
+    expect(tile).to_contain_text("A pixel of it depends on 5×5 pixels of the picture.")
+    expect(tile).to_contain_text("a square for each of the 8 maps before it")
+
+
+def test_each_network_shows_its_layers_all_their_maps_and_a_sentence_for_each(page):
+    page.keyboard.press("8")
+    for index, name in enumerate(SHOWN):
+        page.locator("#networks label").nth(index).click()
+        layers = module.describe(load(name))["layers"]
+        assert page.locator("#layers > li").count() == len(layers)
+        assert all(len(note) > 20 for note in page.locator("#layers .note").all_text_contents())
+        for i, layer in enumerate(layers[:-1]):
+            row = page.locator("#layers > li").nth(i)
+            if layer["kind"] == "convolution":
+                assert row.locator(".map").count() == row.locator(".filter").count() == layer["channels"]
+            assert row.locator(".map").evaluate_all("maps => maps.some(map => inkOf(map).some(ink => ink > 0))")
         assert page.locator("#layers .logit").count() == 10
 
 
-def test_the_menu_shows_parameters_and_test_accuracy_from_the_records(page):
-    records_by_name = {name: load_of(name, RESULTS) for name in SERIES}
-    options = page.locator("#network option").all_text_contents()
-    assert [option.split(":")[0] for option in options] == list(SERIES)
-    for name, option in zip(SERIES, options, strict=True):
-        accuracy = 100 * fmean(record.final.test_accuracy for record in records_by_name[name])
-        assert f"{records_by_name[name][0].parameters:,} parameters, {accuracy:.2f} %" in option
+def test_the_networks_answer_side_by_side_with_parameters_and_accuracy_from_the_records(page):
+    records_by_name = {name: load_of(name, RESULTS) for name in SHOWN}
+    page.keyboard.press("7")
+    rows = page.locator("#networks label")
+    assert rows.count() == len(SHOWN)
+    for row, (name, records) in zip(rows.all(), records_by_name.items(), strict=True):
+        accuracy = 100 * fmean(record.final.test_accuracy for record in records)
+        expect(row).to_contain_text(name if name in SERIES else " parameters")
+        expect(row).to_contain_text(f"{records[0].parameters:,} parameters")
+        expect(row).to_contain_text(f"{accuracy:.2f}\u00a0%")
+        expect(row.locator(".says")).to_have_text("7")
+        expect(row.locator(".percent")).to_have_text(re.compile(r"\d %"))
 
 
-def test_it_fits_a_phone_and_answers_a_finger(open_page):
-    phone = {"width": 390, "height": 844}
-    page = open_page(viewport=phone, has_touch=True, is_mobile=True, color_scheme="dark")
+def test_paper_answer_and_layers_are_in_one_view_on_a_desktop(page):
+    size = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert size == [1280, 800]
+    for name in ["#drawing", "#examples", "#matters", "#digit", "#bars", "#networks", "#meaning"]:
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800, name
+    assert page.locator("#layers > li").nth(2).bounding_box()["y"] < 600
+
+
+def test_paper_and_bars_are_in_one_view_on_a_phone_and_the_answer_stays_while_layers_scroll(open_page):
+    page = open_page(**PHONE, color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    box = page.locator("#drawing").bounding_box()
-    assert box["y"] + box["height"] < phone["height"]
-    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.locator("#answer")).to_contain_text(re.compile(r"\d %.*next \d"))
+    for name in ["#digit", "#answer", "#bars", "#thumb", "#drawing", "#clear"]:
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 844, name
+    page.locator("#layers .logit").first.scroll_into_view_if_needed()
+    for name in ["#digit", "#answer", "#bars", "#thumb"]:
+        box = page.locator(name).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 200, name
+
+
+@pytest.mark.parametrize("width", [360, 600, 900])
+def test_no_window_scrolls_sideways(open_page, width):
+    page = open_page(viewport={"width": width, "height": 800})
+    write(page, 4, 0.03, 0.3, 0.35)
+    write(page, 2, 0.6, 0.25, 0.35)
+    page.locator(".tile").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_finger_is_answered_and_can_clear_right_after_a_stroke(open_page):
+    page = open_page(**PHONE)
+    box, button = (page.locator(name).bounding_box() for name in ("#drawing", "#clear"))
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *places):
+        points = [{"x": x, "y": y} for x, y in places]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", (box["x"] + 150, box["y"] + 50))
+    for step in range(20):
+        touch("touchMove", (box["x"] + 150, box["y"] + 50 + 12 * step))
+    touch("touchEnd")
+    expect(page.locator("#digit")).to_have_text("1")
+    touch("touchStart", (button["x"] + 20, button["y"] + 20))
+    touch("touchEnd")
+    expect(page.locator("#digit")).to_have_text("?")
+
+
+def test_on_touch_buttons_are_44_pixels_high_and_no_keys_are_named(open_page):
+    page = open_page(**PHONE)
+    for button in page.locator("button:visible, #networks label").all():
+        assert min(button.bounding_box()[side] for side in ("width", "height")) >= 44
+    expect(page.locator(".keys")).to_be_hidden()
+
+
+def test_where_there_are_keys_they_are_named(page):
+    expect(page.locator("#examples-title")).to_have_text("Or take a test digit (keys 0 to 9):")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_and_borders_stand_out_by_a_contrast_of_3_in(open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    page.keyboard.press("3")
+    contrasts = page.evaluate(CONTRASTS)
+    assert all(contrast >= 3 for contrast in contrasts.values()), contrasts
+
+
+def test_where_scripts_do_not_run_the_page_says_what_to_press(open_page):
+    sleeping, awake = open_page(java_script_enabled=False), open_page()
+    expect(sleeping.locator("#dead")).to_contain_text("In JupyterLab, click Trust HTML")
+    expect(awake.locator("#dead")).to_have_count(0)
+
+
+def test_a_link_leads_back_to_the_lesson(page):
+    link = page.get_by_role("link", name="How they were trained")
+    assert link.evaluate("link => link.href") == (ROOT / "README.md").as_uri()
 
 
 @pytest.fixture
@@ -283,20 +616,43 @@ def test_the_page_answers_inside_the_frame_that_a_notebook_shows(frame):
     shown = frame()
     shown.locator("#examples button").nth(7).click()
     expect(shown.locator("#digit")).to_have_text("7")
-    expect(shown.get_by_label("Network")).to_be_visible()
+    assert shown.locator("#networks label").count() == len(SHOWN)
+    for name in ["Share", "How they were trained"]:  # a frame has no address to share, and no place beside the lesson
+        expect(shown.get_by_text(name)).to_be_hidden()
 
 
-def test_the_network_of_a_run_answers_alone_and_its_page_is_kept(frame, few_digits, tmp_path):
+def test_the_network_of_a_run_answers_beside_the_series_and_its_page_is_kept(frame, few_digits, tmp_path):
     run = train(replace(MODEL4, name="mine", epochs=1), quiet=True)
     shown = frame(run)
     shown.locator("#examples button").nth(7).click()
     expect(shown.locator("#digit")).to_have_text(str(run.logits[0].argmax().item()))  # the first test digit is a 7
-    expect(shown.get_by_label("Network")).to_be_hidden()
+    expect(shown.get_by_role("radio", name="Your network")).to_be_checked()
+    assert shown.locator("#networks label").count() == 1 + len(SHOWN)
+    expect(shown.locator("#networks label").nth(1)).to_contain_text("Model1")
     right = f"{100 * run.history[-1].test_accuracy:.2f}"
     meaning = f"Your network has 7,870 parameters and gets {right}\u00a0% of MNIST's test digits right."
     expect(shown.locator("#meaning")).to_have_text(meaning)
-    assert (tmp_path / "page.html").read_text() == module.page([module.own(run)])
+    assert (tmp_path / "page.html").read_text() == module.beside([module.own(run)])
 
 
 def test_of_a_network_alone_no_accuracy_is_said(frame):
     expect(frame(Mine()).locator("#meaning")).to_have_text("Your network has 1,594 parameters.")
+
+
+def test_networks_of_files_are_written_beside_the_series_and_the_page_of_the_series_stays(
+    open_page, monkeypatch, tmp_path
+):
+    committed = module.PAGE.read_bytes()
+    monkeypatch.setattr(module, "RUNS", tmp_path)
+    (tmp_path / "my <b>.safetensors").write_bytes(weights.path_of("Model2").read_bytes())
+    assert "page.html written" in module.write(load, [str(tmp_path / "my <b>.safetensors")])
+    page = open_page((tmp_path / "page.html").as_uri())
+    expect(page.get_by_role("radio", name="my <b>")).to_be_checked()
+    expect(page.locator("#meaning")).to_have_text("my <b> has 7,870 parameters.")
+    assert module.PAGE.read_bytes() == committed
+
+
+def test_a_page_that_is_missing_is_said_to_be(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "PAGE", tmp_path / "index.html")
+    with pytest.raises(InputError, match="index.html is missing or of another version; .* make page"):
+        module.beside([])

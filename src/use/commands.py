@@ -23,7 +23,9 @@ def add_commands(commands: argparse._SubParsersAction, load: Callable) -> None:
     exporting.add_argument("name", metavar="NAME", help=weights)
     exporting.add_argument("--onnx", type=Path, required=True, metavar="FILE", help="the file to write")
 
-    commands.add_parser("page", help="write docs/index.html, where drawn digits are answered").set_defaults(do=page)
+    paper = commands.add_parser("page", help="write docs/index.html, where drawn digits are answered")
+    paper.set_defaults(do=page, load=load)
+    paper.add_argument("weights", nargs="*", metavar="FILE", help="show your own networks, too, in runs/page.html")
 
 
 def predict(options: Options) -> None:
@@ -52,7 +54,7 @@ def export(options: Options) -> None:
 
 
 def page(options: Options) -> None:
-    """Write docs/index.html, where drawn digits are answered."""
+    """Write docs/index.html, where drawn digits are answered, or runs/page.html with networks of one's own."""
     from src.use.page import write
 
-    print(write())
+    print(write(options.load, options.weights))

@@ -1,7 +1,6 @@
-"""The page, where one draws a digit and a trained network answers: docs/index.html, or a learner's own in a notebook.
+"""The page, where one draws a digit and small networks answer: docs/index.html, or with a learner's own beside them.
 
-One file, no server, no request. Its parts lie in web/ and are read there: index.html, style.css, network.js (the
-forward pass) and page.js (the rest).
+One file, no server, no request. Its parts lie in web/ and are read there: index.html names them in their order.
 """
 
 import base64
@@ -9,6 +8,8 @@ import contextlib
 import html
 import io
 import json
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -22,77 +23,108 @@ from src.experiments import SERIES
 from src.model import count_parameters
 from src.runs import files
 from src.runs.one import Run
-from src.runs.records import RESULTS, RUNS, recorded
+from src.runs.records import RESULTS, RUNS, load_of, recorded
 from src.show.inside import feature_maps
+from src.use import weights
 from src.use.export import fold
-from src.use.weights import load
 
 PAGE, PARTS = ROOT / "docs" / "index.html", Path(__file__).with_name("web")
+SMALLER = ("Frontier-2500", "Frontier-1000")  # shown beside the series where their weights are kept
 
 
-def write(path: Path = PAGE) -> str:
-    """Write the page of the series and return a sentence that says so. Raises InputError as series() does."""
-    text = page(series())
+def write(load: Callable, names: Sequence[str] = ()) -> str:
+    """Write docs/index.html, or runs/page.html with networks of one's own beside it; return a sentence that says so.
+
+    load: returns the network of a name or a file of weights. names: those of one's own. Raises InputError as load(),
+    series() and own()."""
+    path = RUNS / "page.html" if names else PAGE
+    text = beside([own(load(name), Path(name).stem) for name in names]) if names else page(series(load))
     files.write(path, text.encode())
-    return f"{path} written: {len(text) / 1024:,.0f} KiB."
+    return f"{path} written: {len(text.encode()) / 1024:,.0f} KiB."
 
 
 def inline(run: Run | nn.Module | None = None, height: int = 900) -> None:
     """Show the page in a notebook, in a frame of so many pixels, and keep it as runs/page.html.
 
-    run: one whose network answers there, or a network alone; by default those of the series do. A notebook that
-    nbconvert executes keeps a picture instead: one digit, layer by layer. Raises InputError as own() and series()."""
+    run: one whose network answers beside those of the series, or a network alone. A notebook that nbconvert executes
+    keeps a picture instead: one digit, layer by layer. Raises InputError as own() and beside()."""
     if not isinstance(run, Run | nn.Module | None):
-        raise InputError(f"give a run or its network, not {run!r:.40}; inline() without either shows the four models.")
-    text = page(series() if run is None else [own(run)])
+        raise InputError(f"give a run or its network, not {run!r:.40}; inline() without either shows the series.")
+    text = beside([] if run is None else [own(run)])
     files.write(RUNS / "page.html", text.encode())
     frame = f'<iframe srcdoc="{html.escape(text)}" width="100%" height="{height}" style="border: 0"></iframe>'
     link = '<a href="../runs/page.html" target="_blank">runs/page.html</a> (in JupyterLab, click Trust HTML there)'
     shown = {"text/html": f"{frame}<p>No page here? Run this cell again, or open {link}.</p>"}
     with contextlib.suppress(InputError):  # without a convolution there is nothing to draw
-        network, picture = load("Model4") if run is None else getattr(run, "network", run), io.BytesIO()
+        network, picture = weights.load("Model4") if run is None else getattr(run, "network", run), io.BytesIO()
         feature_maps(network, data.load("test").images[0]).savefig(picture, format="png")
         shown["image/png"] = _base64(picture.getbuffer())
     display(shown, raw=True, transient={"still": "image/png"})
 
 
 def page(networks: list[dict[str, Any]]) -> str:
-    """Return the page as HTML: its parts, networks as series() and own() give them, and an example of each digit."""
-    constants = {"NETWORKS": networks, "EXAMPLES": examples()}
-    script = "".join(f"const {name} = {json.dumps(value, indent=1)};\n" for name, value in constants.items())
+    """Return the page as HTML: its parts, networks as series() gives them, doubt() and an example of each digit."""
+    constants = {"NETWORKS": networks, "OWN": [], "DOUBT": doubt(), "EXAMPLES": examples()}
+    script = "".join(_constant(name, value) for name, value in constants.items())
 
-    parts = ("index.html", "style.css", "network.js", "page.js")
-    text, style, network, rest = ((PARTS / name).read_text(encoding="utf-8") for name in parts)
-    text = text.replace('<link rel="stylesheet" href="style.css">', f"<style>\n{style}</style>")
-    for name, code in {"data.js": script, "network.js": network, "page.js": rest}.items():
-        text = text.replace(f'<script src="{name}"></script>', f"<script>\n{code}</script>")
-    return text
+    def part(name):
+        return script if name == "data.js" else (PARTS / name).read_text(encoding="utf-8")
+
+    text = part("index.html").replace(
+        '<link rel="stylesheet" href="style.css">', f"<style>\n{part('style.css')}</style>"
+    )
+    return re.sub(r'<script src="(.*?)"></script>', lambda match: f"<script>\n{part(match[1])}</script>", text)
 
 
-def series() -> list[dict[str, Any]]:
-    """Return the networks of the series for page(). Raises InputError for weights or records that cannot be read."""
+def beside(networks: list[dict[str, Any]]) -> str:
+    """Return the committed page with networks of one's own, as own() gives them, beside those of the series.
+
+    Raises InputError if it is missing or older than this."""
+    nothing, text = _constant("OWN", []), PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    if nothing not in text:
+        raise InputError(f"{PAGE} is missing or of another version; check it out again, or run make page.")
+    return text.replace(nothing, _constant("OWN", networks))
+
+
+def _constant(name, value):  # of JavaScript; a name in it cannot end the script
+    return f"const {name} = {json.dumps(value, indent=1)};\n".replace("</", "<\\/")
+
+
+def series(load: Callable) -> list[dict[str, Any]]:
+    """Return the networks of the series and SMALLER ones for page().
+
+    load: as in write(). Raises InputError for weights or records that cannot be read."""
     records_by_name = {name: list(recorded(SERIES[name], None, RESULTS).values()) for name in SERIES}
+    records_by_name |= {name: load_of(name, RESULTS) for name in SMALLER if name in weights.kept()}
     if lacking := [name for name, records in records_by_name.items() if not records]:
         raise InputError(f"{RESULTS} lacks the records of {', '.join(lacking)}; check them out again.")
     return [
         {
-            "name": name,
-            "parameters": records_by_name[name][0].parameters,
-            "accuracy": round(100 * fmean(record.final.test_accuracy for record in records_by_name[name]), 2),
-            "trainings": len(records_by_name[name]),
+            "name": name if name in SERIES else f"{records[0].parameters:,} parameters",
+            "parameters": records[0].parameters,
+            "accuracy": round(100 * fmean(record.final.test_accuracy for record in records), 2),
+            "trainings": len(records),
             **describe(load(name)),
         }
-        for name in SERIES
+        for name, records in records_by_name.items()
     ]
 
 
-def own(run: Run | nn.Module) -> dict[str, Any]:
-    """Return the network of a run, or a network alone, for page(). Raises InputError as describe() does."""
+def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
+    """Return the network of a run, or a network alone, for beside(). Raises InputError as describe() does."""
     network, accuracy = getattr(run, "network", run), None
     if isinstance(run, Run) and run.split == "test":
         accuracy = round(100 * run.history[-1].test_accuracy, 2)
-    about = {"name": "Your network", "parameters": count_parameters(network), "accuracy": accuracy, "trainings": 1}
+    parameters = count_parameters(network) or sum(each.numel() for each in network.parameters())  # loaded: untrainable
+    about = {"name": name, "parameters": parameters, "accuracy": accuracy, "trainings": 1}
     return about | describe(network)
+
+
+def doubt() -> dict[str, Any] | None:
+    """Return the network that judges whether a picture is a digit, as describe() does, and the `least` of its logits.
+
+    Where its largest logit is below `least`, the picture may be no digit. None: nothing is doubted."""
+    return None
 
 
 def describe(network: nn.Module) -> dict[str, Any]:
@@ -122,6 +154,8 @@ def describe(network: nn.Module) -> dict[str, Any]:
                 layers.append({"kind": "max pooling", "kernel": module.kernel_size, "stride": module.stride})
             case nn.AdaptiveAvgPool2d(output_size=1 | (1, 1)):
                 layers.append({"kind": "global average pooling"})
+            case _ if type(module).__name__ == "Deskew":  # of a study, which src does not import
+                layers.append({"kind": "deskew"})
             case nn.Flatten(start_dim=1):
                 pass
             case _:

@@ -1,58 +1,8 @@
-// From a drawing to ten percentages, in loops that can be read: what MNIST's makers did to a scanned digit, and what
-// PyTorch does in a trained network. Nothing here knows of the page.
+// From a picture to ten percentages, in loops that can be read: what PyTorch does in a trained network.
+// Nothing here knows of the page.
 //
 // Maps are {channels, size, values}: `channels` square maps of `size` x `size` numbers in one Float32Array, map by map
 // and row by row. A picture is one map of 28 x 28 numbers, from 0 (paper) to 255 (ink).
-
-/**
- * Turn a drawing into a picture as MNIST has them, or null if it is empty: crop the ink, fit it into 20 x 20 pixels,
- * and place it in 28 x 28 so that its centre of mass is in the middle (LeCun et al. 1998).
- * ink: side x side numbers from 0 to 255, row by row.
- */
-function prepare(ink, side) {
-  let [top, bottom, left, right] = [side, -1, side, -1];
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      if (ink[y * side + x] > 0) {
-        [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
-        [left, right] = [Math.min(left, x), Math.max(right, x)];
-      }
-    }
-  }
-  if (bottom < 0) return null;
-
-  // A square around the ink becomes 20 x 20 cells; each gets the mean of the ink in it, and so soft edges.
-  const square = Math.max(20, bottom - top + 1, right - left + 1);
-  const edge = cell => Math.round(cell * square / 20);
-  const cells = new Float32Array(20 * 20);
-  for (let row = 0; row < 20; row++) {
-    for (let column = 0; column < 20; column++) {
-      let sum = 0, count = 0;
-      for (let y = top + edge(row); y < top + edge(row + 1); y++) {
-        for (let x = left + edge(column); x < left + edge(column + 1); x++) {
-          sum += y < side && x < side ? ink[y * side + x] : 0;
-          count++;
-        }
-      }
-      cells[row * 20 + column] = Math.round(sum / count);
-    }
-  }
-
-  // The centre of mass goes to pixel 14 (counted from 0) in both directions, as it does in MNIST.
-  let mass = 0, massX = 0, massY = 0;
-  cells.forEach((value, i) => {
-    mass += value;
-    massX += value * (i % 20);
-    massY += value * Math.floor(i / 20);
-  });
-  const shiftX = Math.round(14 - massX / mass), shiftY = Math.round(14 - massY / mass);
-  const picture = emptyMaps(1, 28);
-  cells.forEach((value, i) => {
-    const x = i % 20 + shiftX, y = Math.floor(i / 20) + shiftY;
-    if (x >= 0 && x < 28 && y >= 0 && y < 28) picture.values[y * 28 + x] = value;
-  });
-  return picture;
-}
 
 /** Put a picture through a network and return the maps after each of its layers; the last are the ten logits. */
 function forward(network, picture) {
@@ -73,6 +23,34 @@ const OPERATIONS = {
         }
       }
     }
+    return output;
+  },
+
+  // The picture is sheared and shifted until its ink stands upright, in the middle: no parameter is needed for that.
+  "deskew"(input) {
+    const {size, values} = input, paper = values.reduce((a, b) => Math.min(a, b)), middle = (size - 1) / 2;
+    let mass = 1e-6, sumX = 0, sumY = 0, sumXY = 0, sumYY = 0;  // of the ink; x and y count from the middle
+    values.forEach((value, i) => {
+      const ink = value - paper, x = i % size - middle, y = Math.floor(i / size) - middle;
+      mass += ink;
+      sumX += ink * x;
+      sumY += ink * y;
+      sumXY += ink * x * y;
+      sumYY += ink * y * y;
+    });
+    const [middleX, middleY] = [sumX / mass, sumY / mass];
+    const slant = (sumXY / mass - middleX * middleY) / Math.max(1e-6, sumYY / mass - middleY * middleY);
+
+    // Each pixel is read where it comes from, in the midst of four pixels that share in it by their nearness.
+    const inkAt = (x, y) => x < 0 || y < 0 || x >= size || y >= size ? 0 : values[y * size + x] - paper;
+    const output = emptyMaps(1, size);
+    output.values.forEach((_, i) => {
+      const y = middleY + Math.floor(i / size), x = middleX + slant * (Math.floor(i / size) - middle) + i % size;
+      const left = Math.floor(x), top = Math.floor(y), right = x - left, down = y - top;
+      const upper = (1 - right) * inkAt(left, top) + right * inkAt(left + 1, top);
+      const lower = (1 - right) * inkAt(left, top + 1) + right * inkAt(left + 1, top + 1);
+      output.values[i] = (1 - down) * upper + down * lower + paper;
+    });
     return output;
   },
 
@@ -135,6 +113,31 @@ const OPERATIONS = {
     return output;
   },
 };
+
+/**
+ * Return, for each pixel of a picture, how far the logit of a digit falls on average when a square of 4 x 4 pixels over
+ * it is hidden (occlusion: Zeiler, Fergus 2014); 0 where it does not fall.
+ */
+function matters(network, picture, digit) {
+  const logit = values => forward(network, {...picture, values}).at(-1).values[digit];
+  const whole = logit(picture.values), falls = new Float32Array(28 * 28), squares = new Float32Array(28 * 28);
+  for (let top = 0; top <= 24; top += 2) {
+    for (let left = 0; left <= 24; left += 2) {
+      const hidden = picture.values.slice(), pixels = [];
+      for (let y = top; y < top + 4; y++) {
+        for (let x = left; x < left + 4; x++) pixels.push(y * 28 + x);
+      }
+      for (const pixel of pixels) hidden[pixel] = 0;
+      const isEmpty = pixels.every(pixel => picture.values[pixel] === 0);  // then nothing changes
+      const fall = isEmpty ? 0 : whole - logit(hidden);
+      for (const pixel of pixels) {
+        falls[pixel] += fall;
+        squares[pixel]++;
+      }
+    }
+  }
+  return falls.map((fall, pixel) => Math.max(0, fall / squares[pixel]));
+}
 
 /** Turn logits into probabilities: all positive, in the same order, and 1 together. */
 function softmax(logits) {
