@@ -101,8 +101,10 @@ def test_make_lab_opens_start_and_its_page_reads_a_drawn_digit(open_lab, draw):
     expect(frame.locator("#meaning")).to_contain_text("Your network has ")
 
     page.get_by_role("link", name="runs/page.html").click()
-    page.get_by_role("button", name="Trust HTML").click()
     frame = page.frame_locator(".jp-HTMLViewer iframe")
+    expect(frame.locator("#dead")).to_contain_text("click Trust HTML")
+    page.get_by_role("button", name="Trust HTML").click()
+    expect(frame.locator("#dead")).to_have_count(0)
     expect(frame.locator("#digit")).to_have_text("?")
     draw(page, frame, SEVEN)
     page.mouse.up()

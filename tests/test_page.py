@@ -356,14 +356,16 @@ def test_several_digits_are_several_answers_and_each_can_be_picked(page):
     expect(page.locator("#digit")).to_have_text("4")
     write(page, 2, 0.6, 0.25, 0.35)
     expect(page.locator("#digit")).to_have_text("42")
-    expect(page.locator("#answer")).to_have_text(re.compile(r"confidence 4: \d.* %, 2: \d.* %"))
+    for button in page.locator("#digit button").all():
+        expect(button).to_have_attribute("data-confidence", re.compile(r"\d %"))
+    expect(page.locator("#answer")).to_have_text(re.compile(r"2: confidence \d.* %; next \d"))
     expect(page.locator("#spoken")).to_contain_text("4 2, ")
     expect(page.locator("#bars .first")).to_contain_text("2")  # the last one drawn
     two = seen(page)
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#bars .first")).to_contain_text("4")
     assert not torch.equal(seen(page), two)
-    page.get_by_role("button", name="2", exact=True).click()
+    page.get_by_role("button", name="2, confidence").click()
     expect(page.locator("#bars .first")).to_contain_text("2")
     assert torch.equal(seen(page), two)
     expect(page.locator("#networks .says").first).to_have_text("42")
@@ -402,15 +404,16 @@ def test_a_picture_that_may_be_no_digit_is_said_to_be_one_and_the_bars_stay(open
     page = open_page((tmp_path / "page.html").as_uri())
     write(page, 1, 0.6, 0.1, 0.3)
     expect(page.locator("#digit")).to_have_text("1?")
-    expect(page.locator("#answer")).to_contain_text("This may be no digit. confidence ")
+    expect(page.locator("#doubt")).to_have_text("This may be no digit.")
+    expect(page.locator("#answer")).to_contain_text("confidence ")
     expect(page.locator("#spoken")).to_contain_text("1? This may be no digit.")
     expect(page.locator("#bars .first")).to_contain_text("1")
     page.keyboard.press("8")
-    expect(page.locator("#answer")).not_to_contain_text("no digit")
+    expect(page.locator("#doubt")).to_be_empty()
     page.keyboard.press("Backspace")
     write(page, 8, 0.1, 0.1, 0.35)
     write(page, 1, 0.6, 0.1, 0.35)
-    expect(page.locator("#answer")).to_contain_text("1: this may be no digit.")
+    expect(page.locator("#doubt")).to_have_text("1: this may be no digit.")
 
 
 def test_a_link_holds_the_strokes_and_opens_to_the_same_answer(page, open_page):
@@ -532,6 +535,18 @@ def test_paper_and_bars_are_in_one_view_on_a_phone_and_the_answer_stays_while_la
     for name in ["#digit", "#answer", "#bars", "#thumb"]:
         box = page.locator(name).bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 200, name
+
+
+def test_the_paper_stays_where_it_is_whatever_is_answered(open_page, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "doubt", lambda: {**module.describe(load("Model1")), "least": 1000})
+    (tmp_path / "page.html").write_text(module.page([module.own(load("Model4"))]))
+    page = open_page((tmp_path / "page.html").as_uri(), viewport={"width": 360, "height": 740})
+    places = [page.locator("#drawing").bounding_box()]
+    for i, digit in enumerate([2, 0, 2, 6]):
+        write(page, digit, 0.02 + 0.25 * i, 0.2, 0.2)
+        expect(page.locator("#digit")).to_have_text("?".join("2026"[: i + 1]) + "?")
+        places.append(page.locator("#drawing").bounding_box())
+    assert places == places[:1] * 5
 
 
 @pytest.mark.parametrize("width", [360, 600, 900])

@@ -54,33 +54,37 @@ function answerOf(logits) {
 function showAnswer() {
   const answers = digits.map(({stack, isDoubtful}) => ({isDoubtful, ...answerOf(stack.at(-1).values)}));
   const {probabilities, first, second} = answers[shown], isAlone = answers.length === 1;
-  const sure = ({probabilities, first}) => percent(probabilities[first]);
-  const confidence = isAlone ? `confidence ${sure(answers[0])}; next ${second}, ${percent(probabilities[second])}`
-    : `confidence ${answers.map(answer => `${answer.first}: ${sure(answer)}`).join(", ")}`;
-  const doubtful = answers.filter(({isDoubtful}) => isDoubtful).map(({first}) => first);
-  const doubt = isAlone ? "This may be no digit." : `${doubtful.join(", ")}: this may be no digit.`;
-  const texts = answers.map(({first, isDoubtful}) => isDoubtful ? `${first}?` : String(first));
+  const confidence = `confidence ${percent(probabilities[first])}; next ${second}, ${percent(probabilities[second])}`;
+  const doubtful = answers.filter(({isDoubtful}) => isDoubtful).map(({first}) => first).join(", ");
+  const doubt = !doubtful ? "" : isAlone ? "This may be no digit." : `${doubtful}: this may be no digit.`;
 
-  showDigits(texts);
-  element("answer").replaceChildren(...doubtful.length ? [make("b", "doubt", doubt), " "] : [], confidence);
+  showDigits(answers);
+  element("doubt").textContent = doubt;
+  element("answer").textContent = isAlone ? confidence : `${first}: ${confidence}`;
   probabilities.forEach((probability, digit) => showBar(digit, probability, percent(probability), digit === first));
-  return doubtful.length ? `${texts.join(" ")} ${doubt} ${confidence}` : `${texts.join(" ")}, ${confidence}`;
+  const number = answers.map(nameOfAnswer).join(" ");
+  return doubt ? `${number} ${doubt} ${confidence}` : `${number}, ${confidence}`;
 }
 
-/** Show the digits as one number; of several, each can be picked. */
-function showDigits(texts) {
-  const headline = element("digit");
-  headline.style.setProperty("--count", texts.join("").length);
-  if (texts.length === 1) return headline.replaceChildren(texts[0]);
-  if (headline.children.length !== texts.length) {  // the focus stays where they are only renamed
-    headline.replaceChildren(...texts.map((_, i) => {
+const nameOfAnswer = ({first, isDoubtful}) => isDoubtful ? `${first}?` : String(first);
+
+/** Show the answers as one number; of several digits, each says how sure it is and can be picked. */
+function showDigits(answers) {
+  const headline = element("digit"), names = answers.map(nameOfAnswer);
+  headline.style.setProperty("--count", names.join("").length);
+  if (names.length === 1) return headline.replaceChildren(names[0]);
+  if (headline.children.length !== names.length) {  // the focus stays where they are only renamed
+    headline.replaceChildren(...names.map((_, i) => {
       const button = make("button", "");
       button.addEventListener("click", () => pick(i));
       return button;
     }));
   }
   [...headline.children].forEach((button, i) => {
-    button.textContent = texts[i];
+    const {probabilities, first} = answers[i];
+    button.textContent = names[i];
+    button.dataset.confidence = percent(probabilities[first]);  // the style sheet shows it below the digit
+    button.setAttribute("aria-label", `${names[i]}, confidence ${button.dataset.confidence}`);
     button.setAttribute("aria-pressed", i === shown);
   });
 }
@@ -93,7 +97,9 @@ function pick(index) {
 
 /** Show that there is nothing to answer, and return this as a sentence. */
 function showNothing() {
-  showDigits(["?"]);
+  element("digit").replaceChildren("?");
+  element("digit").style.setProperty("--count", 1);
+  element("doubt").textContent = "";
   element("answer").textContent = "Draw a digit to see an answer.";
   for (let digit = 0; digit < 10; digit++) showBar(digit, 0, "", false);
   return "The paper is empty.";

@@ -4,44 +4,36 @@
 // Ink is side x side numbers from 0 (paper) to 255, row by row.
 
 /**
- * Return the digits of a drawing from left to right, each as ink of its own, for prepare().
+ * Return the digits of a drawing, from left to right and line by line, each as ink of its own, for prepare().
  *
- * Parts are of one digit if they stand above each other, or if one is small and near. What is tiny and alone is a speck.
- * near: gap to the nearest large part, as a share of the tallest part's height, below which a small part belongs to it.
+ * Parts are of one digit if one stands above the other, or if one is small and near. What is tiny and alone is a speck.
+ * near: how near, as a share of the tallest part's height.
  */
-function separate(ink, side, near = 1 / 4) {
+function separate(ink, side, near = 0.15) {
   const parts = partsOf(ink, side);
-  const tallest = Math.max(...parts.map(part => part.height));
-  const isSmall = part => part.height < tallest / 2;
-  const join = (part, other) => {
-    const old = part.digit;
-    for (const each of parts) if (each.digit === old) each.digit = other.digit;
+  const tallest = Math.max(...parts.map(heightOf)), largest = Math.max(...parts.map(part => part.pixels.length));
+  const belong = (one, other) => {
+    const across = Math.max(one.left, other.left) - Math.min(one.right, other.right);  // a gap; negative: an overlap
+    const down = Math.max(one.top, other.top) - Math.min(one.bottom, other.bottom);
+    if (-across > Math.min(widthOf(one), widthOf(other)) / 2) return down < 0.3 * tallest;
+    return Math.max(across, down) < near * tallest && Math.min(heightOf(one), heightOf(other)) < tallest / 2;
   };
-  parts.forEach((part, i) => part.digit = i);  // each a digit of its own, at first
 
-  for (const part of parts) {
-    for (const other of parts) {
-      const overlap = Math.min(part.right, other.right) - Math.max(part.left, other.left) + 1;
-      if (overlap > Math.min(part.width, other.width) / 2) join(part, other);
+  const digits = [];
+  for (let part of parts) {
+    for (let i = 0; i < digits.length; i++) {
+      if (!belong(digits[i], part)) continue;
+      part = together(digits[i], part);
+      digits.splice(i, 1);
+      i = -1;  // together they may belong to one that was looked at before
     }
+    digits.push(part);
   }
-  for (const part of parts.filter(isSmall)) {
-    const large = parts.filter(other => !isSmall(other)).sort((a, b) => gap(part, a) - gap(part, b));
-    if (gap(part, large[0]) < near * tallest) join(part, large[0]);
-  }
-
-  const digits = new Map();
-  for (const part of parts) digits.set(part.digit, [...digits.get(part.digit) ?? [], part]);
-  const area = parts => parts.reduce((sum, part) => sum + part.pixels.length, 0);
-  const speck = 0.02 * Math.max(...parts.map(part => part.pixels.length));
-  return [...digits.values()]
-    .filter(parts => area(parts) >= speck)
-    .sort((a, b) => Math.min(...a.map(part => part.left)) - Math.min(...b.map(part => part.left)))
-    .map(parts => {
-      const own = new Uint8Array(side * side);
-      for (const {pixels} of parts) for (const pixel of pixels) own[pixel] = ink[pixel];
-      return own;
-    });
+  return inOrder(digits.filter(({pixels}) => pixels.length >= 0.02 * largest)).map(({pixels}) => {
+    const own = new Uint8Array(side * side);
+    for (const pixel of pixels) own[pixel] = ink[pixel];
+    return own;
+  });
 }
 
 /** Return the parts of a drawing, pixels of ink that touch each other, by a side or a corner. */
@@ -65,16 +57,33 @@ function partsOf(ink, side) {
         }
       }
     }
-    parts.push({pixels, left, right, top, bottom, width: right - left + 1, height: bottom - top + 1});
+    parts.push({pixels, left, right: right + 1, top, bottom: bottom + 1});  // the right and lower edge are outside
   }
   return parts;
 }
 
-/** Return how many pixels of paper are between the boxes of two parts. */
-function gap(part, other) {
-  const across = Math.max(part.left - other.right, other.left - part.right) - 1;
-  const down = Math.max(part.top - other.bottom, other.top - part.bottom) - 1;
-  return Math.max(0, across, down);
+const widthOf = ({left, right}) => right - left;
+const heightOf = ({top, bottom}) => bottom - top;
+
+/** Return two parts as one. */
+function together(one, other) {
+  return {
+    pixels: [...one.pixels, ...other.pixels],
+    left: Math.min(one.left, other.left), right: Math.max(one.right, other.right),
+    top: Math.min(one.top, other.top), bottom: Math.max(one.bottom, other.bottom),
+  };
+}
+
+/** Return digits from left to right, line of text by line of text. */
+function inOrder(digits) {
+  const lines = [];
+  for (const digit of [...digits].sort((a, b) => a.top + a.bottom - b.top - b.bottom)) {
+    const last = lines.at(-1)?.at(-1) ?? digit;
+    const overlap = Math.min(last.bottom, digit.bottom) - Math.max(last.top, digit.top);
+    if (lines.length && overlap > 0.3 * Math.min(heightOf(last), heightOf(digit))) lines.at(-1).push(digit);
+    else lines.push([digit]);
+  }
+  return lines.flatMap(line => line.sort((a, b) => a.left + a.right - b.left - b.right));
 }
 
 /**
