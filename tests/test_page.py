@@ -596,6 +596,22 @@ def test_bars_and_borders_stand_out_by_a_contrast_of_3_in(open_page, scheme):
     assert all(contrast >= 3 for contrast in contrasts.values()), contrasts
 
 
+def test_everything_is_painted_again_when_light_becomes_dark(page):
+    colour = """name => {
+        const {data} = document.querySelector(name).getContext("2d").getImageData(0, 0, 28, 28);
+        return Math.max(...data.filter((_, i) => i % 4 === 0 && data[i + 3] > 0));  // red, where there is ink
+    }"""
+    page.keyboard.press("0")
+    names = ["#examples canvas", "#picture", ".tile .map"]
+    assert all(page.evaluate(colour, name) < 50 for name in names)
+    listen = 'matchMedia("(prefers-color-scheme: dark)").addEventListener("change", done)'
+    page.evaluate(f"() => {{ window.turned = new Promise(done => {listen}); }}")
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("() => turned")
+    assert all(page.evaluate(colour, name) > 200 for name in names)
+    expect(page.locator("#digit")).to_have_text("0")
+
+
 def test_where_scripts_do_not_run_the_page_says_what_to_press(open_page):
     sleeping, awake = open_page(java_script_enabled=False), open_page()
     expect(sleeping.locator("#dead")).to_contain_text("In JupyterLab, click Trust HTML")
@@ -659,11 +675,11 @@ def test_networks_of_files_are_written_beside_the_series_and_the_page_of_the_ser
 ):
     committed = module.PAGE.read_bytes()
     monkeypatch.setattr(module, "RUNS", tmp_path)
-    (tmp_path / "my <b>.safetensors").write_bytes(weights.path_of("Model2").read_bytes())
-    assert "page.html written" in module.write(load, [str(tmp_path / "my <b>.safetensors")])
+    (tmp_path / "4 my <b>.safetensors").write_bytes(weights.path_of("Model2").read_bytes())
+    assert "page.html written" in module.write(load, [str(tmp_path / "4 my <b>.safetensors")])
     page = open_page((tmp_path / "page.html").as_uri())
-    expect(page.get_by_role("radio", name="my <b>")).to_be_checked()
-    expect(page.locator("#meaning")).to_have_text("my <b> has 7,870 parameters.")
+    expect(page.get_by_role("radio", name="4 my <b>")).to_be_checked()
+    expect(page.locator("#meaning")).to_have_text("4 my <b> has 7,870 parameters.")
     assert module.PAGE.read_bytes() == committed
 
 

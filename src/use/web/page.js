@@ -147,14 +147,15 @@ function showRow(index) {
   row.querySelector(".percent").textContent = probabilities ? percent(probabilities[first]) : "";
 }
 
+const sizeOf = ({parameters}) => `${parameters.toLocaleString("en")} parameters`;
+
 /** Take a network, and let it look at the drawing. */
 function choose(index) {
-  const {name, parameters, accuracy, trainings} = all[index];
+  const {name, accuracy, trainings} = all[index], size = sizeOf(all[index]);
   chosen = index;
   const right = accuracy === null ? "" : ` and gets ${accuracy.toFixed(2)}\u00a0% of MNIST's test digits right`;
   const first = trainings === 1 ? "" : ` (mean of ${trainings} trainings; the first answers here)`;
-  const which = /^\d/.test(name) ? "This network" : name;
-  element("meaning").textContent = `${which} has ${parameters.toLocaleString("en")} parameters${right}${first}.`;
+  element("meaning").textContent = `${name === size ? "This network" : name} has ${size}${right}${first}.`;
   makeLayers(networks[index]);
   say(look());
 }
@@ -195,20 +196,19 @@ linkLesson();
 element("share").hidden = !canLink;
 document.body.classList.toggle("framed", !canLink);  // in a notebook, which has said what this is
 
-all.forEach(({name, parameters, accuracy}, index) => {
+all.forEach((about, index) => {
+  const {name, accuracy} = about, size = sizeOf(about);
   const choice = make("input", "");
   Object.assign(choice, {type: "radio", name: "network", value: name});
   choice.addEventListener("change", () => choose(index));
   const right = accuracy === null ? "" : `${accuracy.toFixed(2)}\u00a0%`;
-  const size = /^\d/.test(name) ? "" : `${parameters.toLocaleString("en")} parameters`;
-  const about = make("span", "note", [size, right].filter(Boolean).join(", "));
-  const texts = [make("b", "", name), about, make("span", "says"), make("span", "percent")];
-  element("networks").append(make("label", "", choice, ...texts));
+  const note = make("span", "note", [name === size ? "" : size, right].filter(Boolean).join(", "));
+  const answer = [make("span", "says"), make("span", "percent")];
+  element("networks").append(make("label", "", choice, make("b", "", name), note, ...answer));
 });
 
-EXAMPLES.forEach((base64, digit) => {
-  const canvas = makeMap(28), button = make("button", "", canvas);
-  paint(canvas, bytes(base64), 255);
+EXAMPLES.forEach((_, digit) => {
+  const button = make("button", "", makeMap(28));
   button.setAttribute("aria-label", `Test digit ${digit}`);
   button.addEventListener("click", () => example(digit));
   element("examples").append(button);
@@ -216,6 +216,10 @@ EXAMPLES.forEach((base64, digit) => {
   const track = make("span", "track", make("span", "bar"));
   element("bars").append(make("li", "", make("span", "", digit), track, make("span", "percent")));
 });
+
+function paintExamples() {
+  EXAMPLES.forEach((base64, digit) => paint(element("examples").children[digit].firstChild, bytes(base64), 255));
+}
 
 element("undo").addEventListener("click", undo);
 element("clear").addEventListener("click", clear);
@@ -225,21 +229,26 @@ document.addEventListener("keydown", event => {
   const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
   if (event.target === element("link") || !isUndo && (event.ctrlKey || event.altKey || event.metaKey)) return;
   if (isUndo) undo();
-  else if (event.key === "Escape" && pointer) takeBackStroke();
+  else if (event.key === "Escape" && pointer) undo();
   else if (["Escape", "Delete", "Backspace"].includes(event.key)) clear();
   else if (/^[0-9]$/.test(event.key)) example(Number(event.key));
   else if (event.target.name === "network" || digits.length < 2) return;  // there, arrows choose a network
   else if (event.key === "ArrowLeft") pick(shown - 1);
   else if (event.key === "ArrowRight") pick(shown + 1);
 });
-window.addEventListener("hashchange", restore);
+window.addEventListener("hashchange", () => {
+  restore();
+  say(look());
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   colours.clear();
+  paintExamples();
   choose(chosen);
 });
 
 const best = Math.max(...all.map(({accuracy}) => accuracy ?? 0));
 const start = OWN.length ? 0 : Math.max(0, all.findIndex(({accuracy}) => accuracy === best));
 element("networks").children[start].firstChild.checked = true;
+paintExamples();
 restore();
 choose(start);

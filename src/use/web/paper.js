@@ -7,7 +7,7 @@ const SIDE = 420;  // the paper is so many units wide and high, however large it
 const PEN = 0.1;  // its width for a digit that is 1 high: about as thick as in MNIST
 const [THINNEST, THINNEST_SHOWN] = [1, 6];  // units
 const PEN_ON_EXAMPLE = 30;  // units; a test digit fills the paper
-const THIN = 4;  // units, of the lines by which digits are told apart
+const THIN = 2;  // units, of the lines by which digits are told apart
 const FINE = 280;  // pixels of the canvas on which a digit is drawn large, to be read
 
 const drawing = element("drawing");
@@ -25,10 +25,11 @@ drawing.addEventListener("pointerdown", event => {
   if (event.button !== 0) return;
   if (pointer) {  // a palm beside a pen changes nothing; where the palm was first, the pen takes over
     if (event.pointerType !== "pen" || pointer.type !== "touch") return;
-    takeBackStroke();
+    undo();
   }
   pointer = {id: event.pointerId, type: event.pointerType, stroke: [pointOf(event)]};
   change([...marks, pointer.stroke]);
+  lookSoon();
 });
 document.addEventListener("pointermove", event => {
   if (event.pointerId !== pointer?.id) return;
@@ -53,21 +54,16 @@ function endStroke() {
   say(look());
 }
 
-function takeBackStroke() {
-  pointer = null;
-  undo();
-}
-
 /** Put other marks on the paper; the ones before come back with undo(). */
 function change(others) {
   earlier.push(marks);
   marks = others;
   picked = null;
-  lookSoon();
 }
 
+/** Take back the last change: the stroke that is being drawn, for example. */
 function undo() {
-  if (pointer) pointer = null;
+  pointer = null;
   if (earlier.length) marks = earlier.pop();
   picked = null;
   say(look());
