@@ -395,9 +395,9 @@ def test_hardly_a_test_digit_is_taken_for_several(page):
 
 
 def test_a_picture_that_may_be_no_digit_is_said_to_be_one_and_the_bars_stay(open_page, monkeypatch, tmp_path):
-    """The network that judges has logits of the picture's mean: much ink is a digit, and little is none."""
+    """The network that judges takes the picture's mean: much ink is a digit, and little is none."""
     judge = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 10, 1), nn.Flatten()).requires_grad_(False)
-    judge[1].weight.fill_(1)
+    judge[1].weight.fill_(0)[0] = 1
     judge[1].bias.fill_(0)
     monkeypatch.setattr(module, "doubt", lambda: {**module.describe(judge), "least": -0.15})
     (tmp_path / "page.html").write_text(module.page([module.own(load("Model4"))]))

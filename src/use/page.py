@@ -121,9 +121,9 @@ def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
 
 
 def doubt() -> dict[str, Any] | None:
-    """Return the network that judges whether a picture is a digit, as describe() does, and the `least` of its logits.
+    """Return the network that judges whether a picture is a digit, as describe() does, and `least`: where doubt begins.
 
-    Where its largest logit is below `least`, the picture may be no digit. None: nothing is doubted."""
+    Where its first logit less its second is below `least`, the picture may be no digit. None: nothing is doubted."""
     return None
 
 

@@ -18,7 +18,7 @@ function look() {
   shown = Math.min(picked ?? (latest < 0 ? digits.length - 1 : latest), digits.length - 1);
   for (const digit of digits) {
     digit.stack = forward(networks[chosen], digit.picture);
-    digit.isDoubtful = doubter !== null && Math.max(...forward(doubter, digit.picture).at(-1).values) < DOUBT.least;
+    digit.isDoubtful = doubter !== null && mayBeNone(digit.picture);
   }
   const {picture, stack} = digits[shown] ?? {};
   element("hint").hidden = marks.length > 0;
@@ -30,6 +30,12 @@ function look() {
   showMattersSoon();
   compare();
   return digits.length ? showAnswer() : showNothing();
+}
+
+/** Return whether a picture may be no digit, as a network of its own judges. */
+function mayBeNone(picture) {
+  const [digit, none] = forward(doubter, picture).at(-1).values;  // their difference: the logarithm of the odds
+  return digit - none < DOUBT.least;
 }
 
 let isLookDue = false;  // before the screen is shown again
