@@ -1,6 +1,7 @@
 """The command line: data, table, those of use/commands.py, of studies/commands.py. Imports are late; torch is slow."""
 
 import argparse
+import codecs
 import re
 import sys
 from argparse import Namespace as Options
@@ -19,6 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("table", help="print the results of the notebooks as they ran last").set_defaults(do=table)
     use.add_commands(commands, load)
     studies.add_commands(commands)
+    codecs.register_error("plainly", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that knows few letters
+            stream.reconfigure(errors="plainly")
     options = parser.parse_args(arguments)
     try:
         options.do(options)
@@ -34,6 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, head for example, has seen enough
         sys.stderr.close()
     return 0
+
+
+def _plainly(error):
+    """Return what stands for a letter that a terminal cannot show, and where to go on."""
+    letter = error.object[error.start]
+    plain = {"±": "+-", "×": "x", "µ": "u", "−": "-"}.get(letter) or letter.encode("ascii", "backslashreplace").decode()
+    return plain, error.start + 1
 
 
 def load(name: str) -> object:

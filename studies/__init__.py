@@ -7,4 +7,4 @@ statements(), blocks() and figures(). Perhaps in commands.py: add_commands(), it
 A new study is one folder, one name here and one block in the README.
 """
 
-STUDIES = ("ladder", "published", "frontier", "sprint")
+STUDIES = ("ladder", "published", "frontier", "sprint", "pictures")

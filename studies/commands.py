@@ -41,7 +41,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
     timing.set_defaults(do=bench)
     timing.add_argument(
-        "what", nargs="?", metavar="NAME", help="usual, use, depthwise, gpu (default: throughput and sprint)"
+        "what", nargs="?", metavar="NAME", help="usual, use, depthwise, gpu, doubt (default: throughput and sprint)"
     )
 
     reporting = commands.add_parser("report", help="write README tables and figures from the records")

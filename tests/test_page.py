@@ -399,7 +399,7 @@ def test_a_picture_that_may_be_no_digit_is_said_to_be_one_and_the_bars_stay(open
     judge = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 10, 1), nn.Flatten()).requires_grad_(False)
     judge[1].weight.fill_(0)[0] = 1
     judge[1].bias.fill_(0)
-    monkeypatch.setattr(module, "doubt", lambda: {**module.describe(judge), "least": -0.15})
+    monkeypatch.setattr(module, "judge", lambda: {**module.describe(judge), "least": -0.15})
     (tmp_path / "page.html").write_text(module.page([module.own(load("Model4"))]))
     page = open_page((tmp_path / "page.html").as_uri())
     write(page, 1, 0.6, 0.1, 0.3)
@@ -538,7 +538,7 @@ def test_paper_and_bars_are_in_one_view_on_a_phone_and_the_answer_stays_while_la
 
 
 def test_the_paper_stays_where_it_is_whatever_is_answered(open_page, monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "doubt", lambda: {**module.describe(load("Model1")), "least": 1000})
+    monkeypatch.setattr(module, "judge", lambda: {**module.describe(load("Model1")), "least": 1000})
     (tmp_path / "page.html").write_text(module.page([module.own(load("Model4"))]))
     page = open_page((tmp_path / "page.html").as_uri(), viewport={"width": 360, "height": 740})
     places = [page.locator("#drawing").bounding_box()]

@@ -1,6 +1,8 @@
 """The commands for whoever uses a trained network: python -m src predict | export | page."""
 
 import argparse
+import glob
+import json
 import sys
 from argparse import Namespace as Options
 from collections.abc import Callable
@@ -14,9 +16,11 @@ def add_commands(commands: argparse._SubParsersAction, load: Callable) -> None:
     weights = "Model1 to Model4, Frontier-1000, or a file of weights"
     answering = commands.add_parser("predict", help="say which digit a picture shows")
     answering.set_defaults(do=predict, load=load)
-    answering.add_argument("pictures", nargs="+", metavar="FILE", help="PNG, JPEG and others; - reads standard input")
+    given = "PNG, JPEG and others; a folder of them, or a pattern such as '*.png'; - reads standard input"
+    answering.add_argument("pictures", nargs="+", metavar="FILE", help=given)
     answering.add_argument("--model", default="Model4", metavar="NAME", help=f"{weights} (default: Model4)")
     answering.add_argument("--show", action="store_true", help="write FILE-seen.png, what the network sees")
+    answering.add_argument("--json", action="store_true", help="print an object a picture, a line each, for programs")
 
     exporting = commands.add_parser("export", help="write a trained network for programs without PyTorch")
     exporting.set_defaults(do=export, load=load)
@@ -29,21 +33,58 @@ def add_commands(commands: argparse._SubParsersAction, load: Callable) -> None:
 
 
 def predict(options: Options) -> None:
-    """Say which digit each picture shows. Raises InputError for those that cannot be read, after answering the rest."""
-    from src.training import predict
-    from src.use.pictures import from_picture, write_seen
+    """Say which digits pictures show. Raises InputError for those that cannot be read, after answering the rest."""
+    from src.use.answers import answer, write_seen
 
     network, failures = options.load(options.model), []
     for name in options.pictures:
-        try:
-            image = from_picture(sys.stdin.buffer.read() if name == "-" else name)
-            (first, second), (digit, other) = predict(network, image).softmax(dim=1)[0].topk(2)
-            answer = f"{name}: {digit}, confidence {100 * first:.1f} %; next {other}, {100 * second:.1f} %"
-            print(f"{answer}; seen as {write_seen(image, name)}" if options.show else answer)
-        except InputError as error:
-            failures.append(f"{name}: {error}")
+        for picture in _pictures(name, failures):
+            line = {"picture": picture}
+            try:
+                read = answer(network, sys.stdin.buffer.read() if picture == "-" else picture)
+                line |= read.values()
+                said = f"{picture}: {read}"
+                if options.show:
+                    try:
+                        line["seen"] = str(write_seen(read.images, picture))
+                        said += f"; seen as {line['seen']}"
+                    except InputError as error:
+                        failures.append(str(error))
+            except InputError as error:
+                failures.append(f"{picture}: {error}")
+                line["error"], said = str(error), None
+            if options.json or said:
+                print(json.dumps(line) if options.json else said)
     if failures:
         raise InputError("\nerror: ".join(failures))
+
+
+def _pictures(name, failures):
+    """Return the names of the pictures that a name stands for, as the shells do that know patterns."""
+    from PIL import Image
+
+    path, known = Path(name), (*Image.registered_extensions(), ".heic", ".heif")
+    if path.is_dir():
+        found = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in known and _is_given(file))
+    elif set("*?[") & set(name) and not path.exists():
+        found = sorted(file for file in glob.glob(name, recursive=True) if _is_given(file))
+    else:
+        return [name]
+    if not found:
+        failures.append(f"{name}: there is no picture of such a name; PNG, JPEG and others are read.")
+    return found
+
+
+def _is_given(file):  # not written by --show
+    from PIL import Image
+
+    from src.use.pictures import OWN
+
+    try:
+        with Image.open(file) as picture:
+            return OWN not in picture.info
+    except (OSError, ValueError):
+        return True  # whatever it is, it is spoken of
 
 
 def export(options: Options) -> None:

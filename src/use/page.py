@@ -25,7 +25,7 @@ from src.runs import files
 from src.runs.one import Run
 from src.runs.records import RESULTS, RUNS, load_of, recorded
 from src.show.inside import feature_maps
-from src.use import weights
+from src.use import doubt, weights
 from src.use.export import fold
 
 PAGE, PARTS = ROOT / "docs" / "index.html", Path(__file__).with_name("web")
@@ -63,8 +63,8 @@ def inline(run: Run | nn.Module | None = None, height: int = 900) -> None:
 
 
 def page(networks: list[dict[str, Any]]) -> str:
-    """Return the page as HTML: its parts, networks as series() gives them, doubt() and an example of each digit."""
-    constants = {"NETWORKS": networks, "OWN": [], "DOUBT": doubt(), "EXAMPLES": examples()}
+    """Return the page as HTML: its parts, networks as series() gives them, judge() and an example of each digit."""
+    constants = {"NETWORKS": networks, "OWN": [], "DOUBT": judge(), "EXAMPLES": examples()}
     script = "".join(_constant(name, value) for name, value in constants.items())
 
     def part(name):
@@ -120,11 +120,12 @@ def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
     return about | describe(network)
 
 
-def doubt() -> dict[str, Any] | None:
+def judge() -> dict[str, Any]:
     """Return the network that judges whether a picture is a digit, as describe() does, and `least`: where doubt begins.
 
-    Where its first logit less its second is below `least`, the picture may be no digit. None: nothing is doubted."""
-    return None
+    Where its first logit less its second is below `least`, the picture may be no digit."""
+    network, least = doubt.load()
+    return {**describe(network), "least": least}
 
 
 def describe(network: nn.Module) -> dict[str, Any]:

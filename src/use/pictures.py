@@ -1,74 +1,115 @@
-"""A picture of a digit, whatever it was made with, as the networks were trained on: 28x28, ink bright, centred.
+"""A picture, whatever it was made with, as images of the digits in it, such as the networks were trained on.
 
-The steps are those of MNIST's makers (LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998):
-fit the ink into 20x20 pixels and put its centre of mass into the centre of 28x28. Those before find the ink."""
+ink.py finds the ink, digits.py the digits in it; where there are several ways, doubt.py says which is best."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from scipy import ndimage
 
 from src import InputError
 from src.checks import kind_of
 from src.contract import pixels
-from src.runs import files
+from src.use.digits import Part, place, separate
+from src.use.doubt import surety
+from src.use.ink import EMPTY, dark_on_bright, ink_of, resized, sheet, straight, without_lines
 
 Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
-LONGEST = 800  # pixels of the longer side that are looked at; more are averaged
-SMALLEST_CONTRAST = 0.1  # of ink to paper, as a fraction of the paper's brightness
-SMALLEST_DETAIL = 0.04  # what stands out of the picture averaged to some 64 pixels, as a fraction of full brightness
+MOST_MEMORY = 200_000_000  # bytes that a picture may take until it is reduced
+LARGEST, LONGEST, SHORTEST = 2000, 800, 160  # pixels of the longer side: that are kept, looked at, and needed
+LINE = 0.7  # a line is no stroke if it is longer than this share of the picture, or of what stands out of it
 CHANNELS = (1, 3, 4)  # of an array: grey, colours, colours and transparency
-BOX, SIZE = 20, 28  # pixels that the ink is fitted into, and of the image around it
-THINNEST = 2  # pixels of that box; thinner strokes are thickened
-
-EMPTY = "no digit stands out in the picture; draw it darker, or take the picture in better light."
+OWN = "seen by a network"  # in the PNG files that --show writes
+HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
 def from_picture(picture: Picture) -> torch.Tensor:
-    """Return the digit in a picture as uint8 (1, 1, 28, 28), 0 is background and 255 ink.
+    """Return the digits in a picture, from left to right and line by line, as uint8 (N, 1, 28, 28), 255 is ink.
 
     picture: a path, the bytes of an image file, an open file, a Pillow image, or an array or a tensor of (H, W),
     (H, W, 1, 3 or 4), (1, 3 or 4, H, W) or one such in a batch, with values as contract.pixels() takes them. Dark on
-    bright or bright on dark, of any size; paper that was photographed should fill the picture. Raises InputError if it
-    is no picture, has only one colour, or is empty."""
+    bright or bright on dark, of any size, on plain, ruled or squared paper, in a box, or on a sheet on a table. Digits
+    must not touch. Raises InputError if it is no picture, is too large, has only one colour, or is empty."""
     gray = _gray(_open(picture))
     if np.ptp(gray) < 0.02:
         raise InputError("the picture has only one colour; draw a digit on it.")
-    gray = _dark_on_bright(gray)
-    gray = gray[_box(_find(_ink(gray)), margin=0.3)]  # light is more even around the digit
-    digit = _find(_ink(gray))
-    return _place(_thicken(digit[_box(digit)]))
+    best, surest = None, -np.inf
+    for digits in _readings(gray):
+        images = torch.cat([place(digit) for digit in digits])
+        if (least_sure := surety(images).min()) > surest:
+            best, surest = images, least_sure
+        if surest >= 0:
+            break
+    if best is None:
+        raise InputError(EMPTY)
+    return best
 
 
-def write_seen(image: torch.Tensor, name: str) -> Path:
-    """Write an image (1, 1, 28, 28) uint8, ten times enlarged, beside the picture NAME as NAME-seen.png; return where.
+def _readings(gray: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """Yield what a picture may show, the ink of each digit, the likeliest first.
 
-    Raises InputError if it cannot be written."""
-    path = Path("picture" if name == "-" else name)
-    path = path.with_name(f"{path.stem}-seen.png")
-    content = io.BytesIO()
-    Image.fromarray(image[0, 0].numpy()).resize((10 * SIZE, 10 * SIZE), Image.Resampling.NEAREST).save(content, "PNG")
-    files.write(path, content.getvalue())
-    return path
+    As it is, then without lines as long as the picture, then without lines as long as what stands out, a box say."""
+    gray = dark_on_bright(sheet(resized(gray, SHORTEST) if max(gray.shape) < SHORTEST else gray))
+    small = _small(gray)
+    sizes = [small.shape]
+    with contextlib.suppress(InputError):
+        found = separate(ink_of(small, 1 / 3))
+        yield _closer(gray, small, found)
+        whole = sum((part for part, _ in found), found[0][0])
+        sizes.append((whole.height, whole.width))
+    gray = straight(gray)
+    small = _small(gray)
+    ink = ink_of(small, 1 / 3)
+    for size in sizes:
+        lengths = tuple(LINE * side for side in size)
+        cleared = without_lines(ink, lengths)
+        if not np.array_equal(ink, cleared):
+            with contextlib.suppress(InputError):
+                yield _closer(gray, small, separate(cleared, underlined=True), lengths)
 
 
-def _open(picture: Picture) -> Image.Image:
+def _small(gray):
+    return resized(gray, min(LONGEST, max(gray.shape)))
+
+
+def _closer(gray, small, found, lengths=None):
+    """Return the ink of each digit from a closer look: the light is more even there, and small digits are larger.
+
+    small: the reduced picture in which the digits were found. lengths: of lines in it that are no strokes."""
+    whole: Part = sum((part for part, _ in found), found[0][0])
+    margin, scale = 0.3 * max(whole.height, whole.width), max(gray.shape) / max(small.shape)
+    rows, columns = (
+        slice(max(0, int(scale * (first - margin))), int(scale * (last + margin)))
+        for first, last in ((whole.top, whole.bottom), (whole.left, whole.right))
+    )
+    near = _small(gray[rows, columns])
+    ink = ink_of(near, 0.8)
+    if lengths:
+        scale *= max(near.shape) / max(gray[rows, columns].shape)
+        ink = without_lines(ink, tuple(scale * length for length in lengths))
+    return [digit for _, digit in separate(ink, underlined=bool(lengths))]
+
+
+def _open(picture):
     """Return a picture as a Pillow image, upright and small enough to work on, in mode RGB or RGBA."""
     try:
         if isinstance(picture, str | Path | bytes) or hasattr(picture, "read"):
-            picture = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
+            picture = _decoded(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
         elif not isinstance(picture, Image.Image):
             picture = _from_array(picture)
         if picture.mode[0] in "IF":  # 16 or 32 bits
             picture = _from_array(np.asarray(picture) / max(np.max(picture), 1))
+        if picture.mode not in ("1", "P", "PA"):  # less memory for what follows
+            picture.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         picture = ImageOps.exif_transpose(picture)
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-        picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+        picture.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         return picture
     except InputError:
         raise
@@ -78,7 +119,40 @@ def _open(picture: Picture) -> Image.Image:
         raise InputError(f"cannot read the picture ({getattr(error, 'strerror', None) or error}).") from error
 
 
-def _from_array(values: np.ndarray | torch.Tensor) -> Image.Image:
+def _decoded(file):
+    """Return the picture in a file, or a path, of which a JPEG is reduced while it is read.
+
+    Raises InputError for one that takes too much memory, and for one that only pillow-heif reads if that is missing."""
+    most = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None  # what counts here is memory, and a phone makes 200 megapixels
+    try:
+        with contextlib.suppress(ImportError):
+            from pillow_heif import register_heif_opener
+
+            register_heif_opener()
+        picture = Image.open(file)
+    except Image.UnidentifiedImageError:
+        head = Path(file).read_bytes()[:12] if isinstance(file, str | Path) else file.seek(0) or file.read(12)
+        if head[4:] in HEIC:
+            remedy = "python -m pip install pillow-heif reads it; or save it as JPEG"
+            raise InputError(f"this is a HEIC picture, as phones make them; {remedy}.") from None
+        raise
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
+    if picture.info.get(OWN):
+        raise InputError("this is what --show wrote of another picture; give that one.")
+    width, height = picture.size
+    picture.draft(None, (LARGEST, LARGEST))  # a JPEG
+    needed = {"1": 5, "L": 1, "P": 5, "I": 20, "F": 20}.get(picture.mode[0], 4) * picture.width * picture.height
+    if picture.info.get("progressive"):
+        needed = 3 * width * height
+    if needed > MOST_MEMORY:
+        remedy = "save it with fewer pixels, or as a JPEG that is not progressive"
+        raise InputError(f"the picture has {width:,} x {height:,} pixels, more than fit into memory; {remedy}.")
+    return picture
+
+
+def _from_array(values):
     """Return an array or a tensor, of a layout and a range that from_picture() takes, as a Pillow image."""
     given = kind_of(values)
     if not isinstance(values, torch.Tensor):
@@ -95,92 +169,18 @@ def _from_array(values: np.ndarray | torch.Tensor) -> Image.Image:
     return Image.fromarray(values.squeeze(2).numpy())
 
 
-def _gray(image: Image.Image) -> np.ndarray:
+def _gray(image):
     """Return the brightness (H, W), 0 to 1, of an image; of a colour channel if that shows more."""
-    channels = [image.convert("L"), *image.convert("RGB").split()]
-    gray, *colours = [np.asarray(channel, np.float32) / 255 for channel in channels]
-    if image.mode == "RGBA":
-        alpha = np.asarray(image.getchannel("A"), np.float32) / 255
-        opaque = alpha > alpha.max() / 2
-        if not opaque.any() or gray[opaque].std() < 0.15:  # of one shade: its outline is what was drawn
-            return alpha
-        return gray * alpha + np.median(gray[opaque]) * (1 - alpha)  # a picture with holes
-    return max([gray, *colours], key=np.std)
-
-
-def _dark_on_bright(gray: np.ndarray) -> np.ndarray:
-    """Return the picture, or its negative if what stands out of it is bright. Raises InputError if nothing does."""
-    small = np.asarray(Image.fromarray(gray).reduce(-(-max(gray.shape) // 64)))
-    coarse, fine = (small - ndimage.gaussian_filter(small, max(small.shape) / part, mode="nearest") for part in (8, 24))
-    if np.abs(fine).max() < SMALLEST_DETAIL:
-        raise InputError(EMPTY)
-    return 1 - gray if (coarse**3).sum() > 0 else gray
-
-
-def _ink(gray: np.ndarray) -> np.ndarray:
-    """Return how much ink there is at each pixel, 0 to 1, from brightness in light that may be uneven."""
-    size = max(3, max(gray.shape) // 3)
-    # Closing fills dark strokes up to this size, and leaves gradients and the edges of shadows as they are.
-    padded = np.pad(ndimage.gaussian_filter(gray, max(gray.shape) / 400), size, mode="edge")
-    paper = ndimage.grey_closing(padded, size)[size:-size, size:-size]
-    return (1 - gray / np.maximum(paper, 1e-3)).clip(0, 1)
-
-
-def _find(ink: np.ndarray) -> np.ndarray:
-    """Return the ink of the digit, 0 around it to 1, without specks and what lies at the edges."""
-    dark = ink > _threshold(ink)
-    if not 0 < dark.mean() < 0.7:
-        raise InputError(EMPTY)
-    paper, full = np.median(ink[~dark]), np.percentile(ink[dark], 75)
-    noise = np.median(np.abs(ink[~dark] - paper))
-    if full - paper < max(SMALLEST_CONTRAST, 7 * noise):
-        raise InputError(EMPTY)
-    ink = ((ink - paper) / (full - paper)).clip(0, 1)
-
-    # The digit is the largest part, and what is no speck beside it; parts at the edges count only if nothing else does.
-    parts, count = ndimage.label(dark, np.ones((3, 3)))
-    areas = np.bincount(parts.ravel())
-    areas[0] = 0
-    at_edge = np.zeros(count + 1, bool)
-    at_edge[np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = True
-    inner = np.where(at_edge, 0, areas)
-    main = inner.argmax() if inner.max() > areas.max() / 8 else areas.argmax()
-    keep = (areas > 0.02 * areas[main]) & (at_edge <= at_edge[main])
-    return np.where(ndimage.binary_propagation(keep[parts], mask=ink > 0.25), ink, 0)
-
-
-def _box(digit: np.ndarray, margin: float = 0) -> tuple[slice, slice]:
-    """Return where a digit lies, with a margin as a fraction of its longer side."""
-    box = ndimage.find_objects((digit > 0).astype(int))[0]
-    margin = round(margin * max(side.stop - side.start for side in box))
-    return tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
-
-
-def _threshold(values: np.ndarray) -> float:
-    """Return the threshold that separates values 0 to 1 best, by the variance between the two classes (Otsu 1979)."""
-    counts, edges = np.histogram(values, 256, (0, 1))
-    centers = (edges[1:] + edges[:-1]) / 2
-    below, total = counts.cumsum(), counts.sum()
-    sums = (counts * centers).cumsum()
-    between = (sums[-1] * below - sums * total) ** 2 / np.maximum(below * (total - below), 1)
-    return edges[1:][between.argmax()]
-
-
-def _thicken(digit: np.ndarray) -> np.ndarray:  # a digit with strokes that stay visible in 20x20 pixels
-    thickness = 4 * ndimage.distance_transform_edt(np.pad(digit > 0.5, 1))[1:-1, 1:-1][digit > 0.5].mean()
-    radius = round((THINNEST * max(digit.shape) / BOX - thickness) / 2)
-    return ndimage.grey_dilation(np.pad(digit, radius), size=2 * radius + 1) if radius > 0 else digit
-
-
-def _place(digit: np.ndarray) -> torch.Tensor:
-    """Return a digit fitted into 20x20 pixels, with its centre of mass in the centre of 28x28."""
-    height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
-    fitted = np.asarray(Image.fromarray(digit.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
-    fitted = (fitted * 255 / fitted.max()).round().astype(np.uint8)
-    top, left = (
-        min(max(round(SIZE / 2 - centre), 0), SIZE - side)
-        for centre, side in zip(ndimage.center_of_mass(fitted), fitted.shape, strict=True)
-    )
-    image = torch.zeros(1, 1, SIZE, SIZE, dtype=torch.uint8)
-    image[0, 0, top : top + height, left : left + width] = torch.from_numpy(fitted)
-    return image
+    small = image.copy()
+    small.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    if image.mode == "RGBA" and np.ptp(small.getchannel("A")) > 0:  # an alpha of one value says nothing
+        alpha = np.asarray(small.getchannel("A"))
+        shades = np.asarray(small.convert("L"))[alpha > alpha.max() / 2]
+        if shades.std() < 0.15 * 255:  # of one shade: its outline is what was drawn
+            return np.asarray(image.getchannel("A"), np.float32) / 255
+        paper = Image.new("RGBA", image.size, (int(np.median(shades)),) * 3 + (255,))
+        image = Image.alpha_composite(paper, image)  # a picture with holes
+        small = image.resize(small.size)
+    shown = [np.std(channel) for channel in (small.convert("L"), *small.convert("RGB").split())]
+    channel = np.argmax(shown)
+    return np.asarray(image.getchannel(int(channel) - 1) if channel else image.convert("L"), np.float32) / 255

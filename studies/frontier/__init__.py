@@ -142,7 +142,7 @@ NEEDED = {
     "test": {"frontier": 10, "frontier-short": 10, "frontier-ends": 3},
     "validation": {"frontier-choices": 1},
 }
-RESPLIT, KEPT = list(FRONTIER.values()), [FRONTIER_1000]
+RESPLIT, KEPT = list(FRONTIER.values()), [FRONTIER_1000, FRONTIER_2500]
 BENCHES = {"depthwise": "studies.frontier.depthwise"}
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from studies.evidence import Evidence
 from studies.figures import Drawings, with_sources
 from studies.sprint import SPRINT_CHOICES, gpu, inference, throughput, timed
-from studies.tables import folded, markdown, without
+from studies.tables import folded
 
 OTHERS = {  # public results as they are reported; none was repeated here
     "tuomaso/train_mnist_fast": "99.04 % after one epoch in 0.76 seconds, 99.245 % after two (means, a GTX 1660 Ti)",
@@ -32,12 +32,11 @@ def blocks(evidence: Evidence) -> dict[str, str]:
     """Return the blocks of the README: name of the marker -> Markdown."""
     use, (equal_work, *_) = evidence.timing("use"), throughput.ratios(evidence.timing("throughput"))
     seconds = timed.goals(evidence.timing("sprint"), evidence)
-    rows = without(inference.rows(use), "bytes", "multiply-adds", "PyTorch")
     on_gpu = evidence.timing("gpu")
     seconds = [*seconds, equal_work, f"{on_gpu['gpu']}: {' '.join(gpu.goals(on_gpu, evidence.folder))}"]
     return {
         "speed": "\n".join(f"- {sentence}" for sentence in seconds),
-        "use": f"{markdown(rows)}\n\n{inference.conditions(use)}",
+        "use": inference.sentence(use),
     }
 
 

@@ -1,0 +1,111 @@
+"""The network that says "this may be no digit": how it is trained, where doubt begins, and how often it errs.
+
+It learns MNIST's digits and printed ones against the images of nondigits.py. Doubt begins where it has 1 % of the
+validation split's digits. What it is measured on, it has not seen: the test digits, and letters of other fonts."""
+
+import hashlib
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+from torch import nn
+
+from src import InputError, data
+from src.data import Digits
+from src.experiments import MODEL4
+from src.model import build
+from src.training import fit
+from src.use import doubt
+from src.use.digits import place
+from studies.pictures import nondigits
+
+DOUBTFUL = 0.01  # of the validation digits, as a fraction
+NONDIGITS = 45_000
+FEWEST_FONTS = 30
+EXPERIMENT = replace(MODEL4, name="Doubt", target=(), epochs=10)
+
+
+def measure() -> dict:
+    """Train the network, choose where doubt begins, keep both for src.use.doubt, and measure; return JSON values.
+
+    Raises InputError where the system has too few fonts."""
+    printed = letters()
+    network = train()
+    least = doubt.log_odds(network, data.load("validation").images).quantile(DOUBTFUL).item()
+    doubt.save(network, least)
+    scribbles = [nondigits.scribble, nondigits.blot]
+    dice = np.random.default_rng(1)
+    drawn = torch.cat([nondigits.placed(draw(dice)) for draw in scribbles for _ in range(500)])
+    shown = {"letters": printed["letters"], "printed digits": printed["digits"], "scribbles and blots": drawn}
+    shown["test digits"] = data.load("test").images
+    return {
+        "weights": hashlib.sha256(doubt.WEIGHTS.read_bytes()).hexdigest(),
+        "fonts": printed["fonts"],
+        "doubted": {name: (doubt.surety(images) < 0).float().mean().item() for name, images in shown.items()},
+        "images": {name: len(images) for name, images in shown.items()},
+    }
+
+
+def train() -> nn.Module:
+    """Train the network on digits, labelled 0, and on what is none, labelled 1."""
+    digits = data.load("validation-rest")
+    others, more = nondigits.images(NONDIGITS, digits.images[:, 0].numpy(), digits.labels.numpy(), seed=0)
+    images = torch.cat([digits.images, more, others])
+    labels = torch.ones(len(images), dtype=torch.int64)
+    labels[: -len(others)] = 0
+    torch.manual_seed(0)
+    network = build(EXPERIMENT)
+    for _ in fit(network, EXPERIMENT, Digits(images, labels)):
+        pass
+    return network
+
+
+def letters() -> dict:
+    """Print LETTERS and the digits in the fonts of this system, a font a family, but not in those that were learned.
+
+    Returns placed images (N, 1, 28, 28) by "letters" and "digits", and the "fonts", their families. Raises InputError
+    for fewer than 30 of these."""
+    learned = {_family(path) for path in nondigits.fonts()}
+    paths = {_family(path): path for path in sorted(font_manager.findSystemFonts(), reverse=True) if _regular(path)}
+    paths = {family: path for family, path in sorted(paths.items()) if family not in learned}
+    if len(paths) < FEWEST_FONTS:
+        remedy = "install more: apt-get install fonts-urw-base35 fonts-freefont-ttf fonts-liberation, for example"
+        raise InputError(f"this system has {len(paths)} fonts of its own with letters, not {FEWEST_FONTS}; {remedy}.")
+    shown = {name: [_printed(c, path) for path in paths.values() for c in characters]
+             for name, characters in [("letters", nondigits.LETTERS), ("digits", "0123456789")]}  # fmt: skip
+    return {name: torch.cat(images) for name, images in shown.items()} | {"fonts": list(paths)}
+
+
+def _family(path):
+    return matplotlib.ft2font.FT2Font(str(path)).family_name
+
+
+def _regular(path):
+    """Say whether a font is upright, of common weight, and has all characters that are printed."""
+    font = matplotlib.ft2font.FT2Font(str(path))
+    known = {ord(c) for c in nondigits.LETTERS + "0123456789"} <= set(font.get_charmap())
+    named = not any(word in font.family_name for word in ("Symbol", "Dingbat", "Initials", "Keyboard", "LastResort"))
+    return known and named and font.style_name in ("Regular", "Book", "Roman", "Medium")
+
+
+def _printed(character, path):
+    image = Image.new("L", (300, 300))
+    ImageDraw.Draw(image).text((150, 150), character, 255, ImageFont.truetype(str(path), 200), anchor="mm")
+    ink = np.asarray(image) / 255
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    return place(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def text(measured: dict) -> str:
+    """Say how often the network doubts what is a digit and what is none."""
+    share = {name: f"{100 * fraction:.1f} %" for name, fraction in measured["doubted"].items()}
+    return (
+        f'"This may be no digit" is said of {share["test digits"]} of MNIST\'s {measured["images"]["test digits"]:,} '
+        f"test digits, and of {share['letters']} of {measured['images']['letters']:,} printed letters and signs that "
+        f"do not look like digits, in {len(measured['fonts'])} fonts that it has not learned "
+        f"(printed digits there: {share['printed digits']}; scribbles and blots: {share['scribbles and blots']}). "
+        "A second network of Model4's kind says so; doubt begins where it has 1 % of the validation split's digits."
+    )

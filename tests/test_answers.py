@@ -1,0 +1,140 @@
+"""python -m src predict: for people, for programs, and on terminals that know few letters."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src import ROOT
+from src.__main__ import main
+from src.use.pictures import from_picture
+from tests.strokes import drawing, pen
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawing(7).save("seven.png")
+    drawing(2).save("two.jpg")
+    drawing(4).crop((0, 0, 9, 9)).save("empty.png")
+    return tmp_path
+
+
+def lines(capsys):
+    return capsys.readouterr().out.splitlines()
+
+
+def test_predict_prints_a_line_per_picture_and_can_show_what_the_network_sees(pictures, capsys):
+    assert main(["predict", "seven.png", "two.jpg", "--show"]) == 0
+    said = lines(capsys)
+    assert [line.split(",")[0] for line in said] == ["seven.png: 7", "two.jpg: 2"]
+    assert re.search(r"confidence \d+\.\d %; next \d, \d+\.\d %.* seven-seen\.png$", said[0])
+    seen = np.asarray(Image.open("two-seen.png"))
+    assert np.array_equal(seen[::10, ::10], from_picture("two.jpg")[0, 0].numpy())
+
+
+def test_several_digits_are_one_line_with_each_digits_confidence(pictures, capsys):
+    image = Image.new("RGB", (700, 320), "white")
+    for place, digit in enumerate((4, 2)):
+        pen(image, digit, 60 + 300 * place, 70, 170)
+    image.save("number.png")
+    assert main(["predict", "number.png", "--show"]) == 0
+    assert re.match(
+        r"number.png: 42, confidence \d.*; digit by digit 4, [\d.]+ %; 2, [\d.]+ %; seen as ", lines(capsys)[0]
+    )
+    assert Image.open("number-seen.png").size == (560, 280)
+
+
+def test_predict_reads_standard_input_and_takes_another_model(pictures, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((pictures / "two.jpg").read_bytes())))
+    assert main(["predict", "-", "--model", "Model2"]) == 0
+    assert lines(capsys)[0].startswith("-: 2, ")
+
+
+def test_predict_answers_the_good_pictures_and_says_what_is_wrong_with_the_others(pictures, capsys):
+    assert main(["predict", "nowhere.png", "seven.png", "empty.png"]) == 2
+    output, errors = capsys.readouterr()
+    assert output.startswith("seven.png: 7, ") and output.count("\n") == 1
+    assert [line.split(": ")[:2] for line in errors.splitlines()] == [["error", "nowhere.png"], ["error", "empty.png"]]
+    assert main(["predict", "seven.png", "--model", "Model5"]) == 2
+    assert "Model1, Model2, Model3, Model4" in capsys.readouterr().err
+
+
+def test_folders_and_patterns_are_expanded_where_the_shell_does_not(pictures, capsys):
+    (pictures / "empty.png").unlink()
+    (pictures / "notes.txt").write_text("no picture")
+    for given in (["."], ["*.*g"], ["seven.png", "*.jpg"]):
+        assert main(["predict", *given]) == 0
+        assert [line.split(":")[0] for line in lines(capsys)] == ["seven.png", "two.jpg"]
+    (pictures / "nothing").mkdir()
+    for given in ("nothing", "*.gif"):
+        assert main(["predict", given]) == 2
+        assert f"error: {given}: there is no picture of such a name" in capsys.readouterr().err
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(pictures, capsys):
+    drawing(5).save("five[1].png")
+    assert main(["predict", "five[1].png"]) == 0
+    assert lines(capsys)[0].startswith("five[1].png: 5, ")
+
+
+def test_what_was_seen_never_overwrites_and_is_never_answered(pictures, capsys):
+    (pictures / "seven-seen.png").write_bytes(b"a person's own")
+    (pictures / "empty.png").unlink()
+    for _ in range(2):
+        assert main(["predict", "seven.png", "--show"]) == 0
+        assert lines(capsys)[0].endswith("seven-seen-2.png"), "the same picture is not written twice"
+    assert (pictures / "seven-seen.png").read_bytes() == b"a person's own"
+    (pictures / "seven-seen.png").unlink()
+    assert main(["predict", "."]) == 0
+    assert [line.split(":")[0] for line in lines(capsys)] == ["seven.png", "two.jpg"]
+    assert main(["predict", "seven-seen-2.png"]) == 2
+    assert "this is what --show wrote of another picture" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_written_the_answer_is_still_given(pictures, capsys, monkeypatch):
+    from src import InputError
+    from src.runs import files
+
+    def refuse(path, content):
+        raise InputError(f"cannot write {path}: Permission denied; make room there or choose another folder.")
+
+    monkeypatch.setattr(files, "write", refuse)
+    assert main(["predict", "seven.png", "--show"]) == 2
+    output, errors = capsys.readouterr()
+    assert output.startswith("seven.png: 7, ") and "error: cannot write seven-seen.png" in errors
+
+
+def test_json_gives_programs_an_object_a_line(pictures, capsys):
+    image = Image.new("L", (300, 300), 255)
+    image.paste(0, (145, 145, 155, 155))
+    image.save("dot.png")
+    assert main(["predict", "--json", "seven.png", "dot.png", "nowhere.png"]) == 2
+    seven, dot, nowhere = map(json.loads, lines(capsys))
+    assert (seven["picture"], seven["answer"], len(seven["digits"])) == ("seven.png", "7", 1)
+    assert seven["digits"][0]["digit"] == 7 and not seven["digits"][0]["may_be_no_digit"]
+    assert 0.9 < seven["confidence"] <= 1 and seven["confidence"] == seven["digits"][0]["confidence"]
+    assert dot["answer"] is None and dot["digits"][0]["may_be_no_digit"]
+    assert nowhere["picture"] == "nowhere.png" and "No such file" in nowhere["error"] and "answer" not in nowhere
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_names_survive_a_terminal_of_another_encoding(tmp_path, encoding):
+    drawing(7).save(tmp_path / "sieben ± 七.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "src", "predict", str(tmp_path / "sieben ± 七.png"), str(tmp_path / "九.png")],
+        cwd=ROOT,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 2 and b"Traceback" not in done.stderr and done.stderr.count(b"\n") == 1
+    said = done.stdout.decode(encoding)
+    assert ": 7, confidence" in said
+    assert "sieben ± 七" in said if encoding == "utf-8" else "\\u4e03" in said
+    assert ("+-" if encoding == "ascii" else "±") in said
