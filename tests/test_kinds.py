@@ -95,7 +95,7 @@ KINDS = {
     "dark table": lambda d: on_table(d, 60),
     "dark table, askew": lambda d: on_table(d, 90, turn=8),
     "dark frame": lambda d: on_table(d, 12),
-    "8x8 pixels": lambda d: drawing(d, 34, 280).crop((40, 40, 240, 240)).resize((8, 8), Image.Resampling.LANCZOS),
+    "12x12 pixels": lambda d: drawing(d, 26, 280).crop((40, 40, 240, 240)).resize((12, 12), Image.Resampling.LANCZOS),
     "pen of 3 pixels in 12 megapixels": lambda d: pen(page((3000, 4000), 255, "L"), d, 900, 1400, 1100, 3, 0),
 }
 
@@ -205,6 +205,15 @@ def test_a_heic_picture_is_refused_with_what_reads_it(network, tmp_path, monkeyp
     for picture in (content, tmp_path / "phone.heic"):
         with pytest.raises(InputError, match="HEIC picture, .* pip install pillow-heif reads it; or save it as JPEG"):
             answer(network, picture)
+
+
+def test_a_digit_of_a_few_pixels_is_read_or_refused_with_what_is_in_the_way(network):
+    for digit in range(10):
+        image = drawing(digit, 25, 400).resize((8, 8), Image.Resampling.LANCZOS)  # four to five pixels high
+        try:
+            assert answer(network, image).values()["answer"] in (str(digit), None)
+        except InputError as error:
+            assert str(error) == "the picture has only 8 x 8 pixels; take it larger, 20 or more each way."
 
 
 def test_images_of_several_digits_are_one_batch(network):

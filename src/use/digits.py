@@ -80,9 +80,9 @@ def _parts(labels, count):
 def _together(parts, underlined):
     """Put parts together that belong to one digit: one above another, or a small one near to another."""
     tallest = max(part.height for part in parts)
-    bottom = max(part.top + part.bottom for part in parts if part.height > 0.5 * tallest) / 2
     if underlined:
-        parts = [part for part in parts if part.width < 2.5 * part.height or part.top < bottom]
+        foot = max(part.bottom for part in parts if part.height > 0.5 * tallest) - 0.1 * tallest
+        parts = [part for part in parts if part.width < 2.5 * part.height or part.top < foot]
 
     def belong(one, other):
         across = max(one.left, other.left) - min(one.right, other.right)  # the gap; negative where they overlap

@@ -23,7 +23,9 @@ Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tenso
 
 MOST_MEMORY = 200_000_000  # bytes that a picture may take until it is reduced
 LARGEST, LONGEST, SHORTEST = 2000, 800, 160  # pixels of the longer side: that are kept, looked at, and needed
+FEWEST = 20  # pixels of a picture, so that a doubt about its digit is not due to them
 LINE = 0.7  # a line is no stroke if it is longer than this share of the picture, or of what stands out of it
+SURE = 3  # of a reading, so that no other is tried: see doubt.surety()
 CHANNELS = (1, 3, 4)  # of an array: grey, colours, colours and transparency
 OWN = "seen by a network"  # in the PNG files that --show writes
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
@@ -42,12 +44,16 @@ def from_picture(picture: Picture) -> torch.Tensor:
     best, surest = None, -np.inf
     for digits in _readings(gray):
         images = torch.cat([place(digit) for digit in digits])
-        if (least_sure := surety(images).min()) > surest:
+        fewer = best is not None and len(images) < len(best)  # a 1 went with the lines
+        if (least_sure := surety(images).min()) > surest and not fewer:
             best, surest = images, least_sure
-        if surest >= 0:
+        if surest >= SURE:
             break
     if best is None:
         raise InputError(EMPTY)
+    if surest < 0 and max(gray.shape) < FEWEST:
+        height, width = gray.shape
+        raise InputError(f"the picture has only {width} x {height} pixels; take it larger, {FEWEST} or more each way.")
     return best
 
 
@@ -68,10 +74,8 @@ def _readings(gray: np.ndarray) -> Iterator[list[np.ndarray]]:
     ink = ink_of(small, 1 / 3)
     for size in sizes:
         lengths = tuple(LINE * side for side in size)
-        cleared = without_lines(ink, lengths)
-        if not np.array_equal(ink, cleared):
-            with contextlib.suppress(InputError):
-                yield _closer(gray, small, separate(cleared, underlined=True), lengths)
+        with contextlib.suppress(InputError):
+            yield _closer(gray, small, separate(without_lines(ink, lengths), underlined=True), lengths)
 
 
 def _small(gray):

@@ -101,8 +101,9 @@ def scribble(dice: np.random.Generator) -> np.ndarray:
             strokes = [48 + np.linspace(3, 30, 150)[:, None] * np.stack([np.cos(turns), np.sin(turns)], 1)]
         case _:
             circle, width = np.stack([np.cos(turns), np.sin(turns)], 1), min(width, 5)
-            eyes = [np.array([x, dice.uniform(36, 42)]) + 3 * circle for x in (37, 59)]
-            strokes = [48 + 30 * dice.uniform(0.8, 1.2, 2) * circle, *eyes, 48 + 16 * circle[4:27]]
+            eyes = [np.array([x, dice.uniform(36, 42)]) + dice.uniform(0, 4) * circle for x in (37, 59)]
+            mouth = 48 + dice.uniform([10, 3], 20) * circle[4:27]
+            strokes = [48 + 30 * dice.uniform(0.8, 1.2, 2) * circle, *eyes[: dice.choice([0, 2])], mouth]
     return lines(strokes, width)
 
 
