@@ -67,15 +67,15 @@ DISTURBANCES = {
 
 
 @pytest.mark.parametrize("disturbance", DISTURBANCES)
-def test_model4_still_answers_197_of_200_test_digits_that_come_as_pictures(disturbance, network):
-    digits, random = data.load("test")[:200], np.random.default_rng(0)
+def test_model4_still_answers_98_of_100_test_digits_that_come_as_pictures(disturbance, network):
+    digits, random = data.load("test")[:100], np.random.default_rng(0)
     pictures = [
         Image.fromarray(image[0].numpy()).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in digits.images
     ]
     images = torch.cat([from_picture(DISTURBANCES[disturbance](picture, random)) for picture in pictures])
     correct = (predict(network, images).argmax(dim=1) == digits.labels).sum().item()
-    print(f"{disturbance}: {correct} of 200")
-    assert correct >= 197
+    print(f"{disturbance}: {correct} of 100")
+    assert correct >= 98
 
 
 @pytest.mark.parametrize(
