@@ -102,10 +102,10 @@ def _printed(character, path):
 def text(measured: dict) -> str:
     """Say how often the network doubts what is a digit and what is none."""
     share = {name: f"{100 * fraction:.1f} %" for name, fraction in measured["doubted"].items()}
+    letters, fonts = f"{measured['images']['letters']:,}", len(measured["fonts"])
     return (
-        f'"This may be no digit" is said of {share["test digits"]} of MNIST\'s {measured["images"]["test digits"]:,} '
-        f"test digits, and of {share['letters']} of {measured['images']['letters']:,} printed letters and signs that "
-        f"do not look like digits, in {len(measured['fonts'])} fonts that it has not learned "
-        f"(printed digits there: {share['printed digits']}; scribbles and blots: {share['scribbles and blots']}). "
-        "A second network of Model4's kind says so; doubt begins where it has 1 % of the validation split's digits."
+        f'A second network says "this may be no digit" of {share["test digits"]} of MNIST\'s test digits, and of '
+        f"{share['letters']} of {letters} printed letters and signs that do not look like digits, in {fonts} fonts that "
+        f"it has not learned ({share['scribbles and blots']} of scribbles and blots; {share['printed digits']} of printed "
+        "digits). It doubts 1 % of the validation split: so its threshold was chosen."
     )

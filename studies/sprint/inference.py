@@ -97,12 +97,9 @@ def conditions(measured: dict) -> str:
 
 def sentence(measured: dict) -> str:
     """Say how long ONNX Runtime takes."""
-    ways = [f"ONNX Runtime, {way}" for way in ("one at a time", "in batches of 1,000")]
-    alone, batches = ([costs["microseconds"][way] for costs in measured["networks"].values()] for way in ways)
-    return (
-        f"On one core ONNX Runtime takes {min(alone):.0f} to {max(alone):.0f} µs for an image alone, and in batches of "
-        f"1,000 {min(batches):.0f} to {max(batches):.0f} µs for each ({measured['machine']})."
-    )
+    alone = [costs["microseconds"]["ONNX Runtime, one at a time"] for costs in measured["networks"].values()]
+    speed = "[Speed](studies/sprint/Speed.ipynb)"
+    return f"On one core ONNX Runtime takes {min(alone):.0f} to {max(alone):.0f} µs for an image: see {speed}."
 
 
 def _heading(way):

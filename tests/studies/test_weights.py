@@ -19,8 +19,8 @@ from studies.weights import KEPT, keep_weights
 SHORT = replace(Recipe(**vars(MODEL4)), name="Short", layer_line="4 P 6 G t10", epochs=1)
 
 
-def test_the_weights_of_the_series_and_of_the_smallest_network_are_kept_and_no_others():
-    assert weights.kept() == sorted(KEPT) and set(KEPT) == {*SERIES, "Frontier-1000"}
+def test_the_weights_of_the_series_and_of_two_smaller_networks_are_kept_and_no_others():
+    assert weights.kept() == sorted(KEPT) and set(KEPT) == {*SERIES, "Frontier-1000", "Frontier-2500"}
     for name in KEPT:
         assert weights.record_hash(name) == records.load(records.path_of(records.RESULTS, name, 0)).hash
 
