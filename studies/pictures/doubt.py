@@ -105,7 +105,7 @@ def text(measured: dict) -> str:
     letters, fonts = f"{measured['images']['letters']:,}", len(measured["fonts"])
     return (
         f'A second network says "this may be no digit" of {share["test digits"]} of MNIST\'s test digits, and of '
-        f"{share['letters']} of {letters} printed letters and signs that do not look like digits, in {fonts} fonts that "
-        f"it has not learned ({share['scribbles and blots']} of scribbles and blots; {share['printed digits']} of printed "
-        "digits). It doubts 1 % of the validation split: so its threshold was chosen."
+        f"{share['letters']} of {letters} printed letters and signs that do not look like digits, in {fonts} fonts "
+        f"that it has not learned ({share['scribbles and blots']} of scribbles and blots). It doubts 1 % of the "
+        "validation split: so its threshold was chosen."
     )
