@@ -21,6 +21,7 @@ from src.training import fit
 from src.use import doubt
 from src.use.digits import place
 from studies.pictures import nondigits
+from studies.timing import machine
 
 DOUBTFUL = 0.01  # of the validation digits, as a fraction
 NONDIGITS = 45_000
@@ -42,6 +43,7 @@ def measure() -> dict:
     shown = {"letters": printed["letters"], "printed digits": printed["digits"], "scribbles and blots": drawn}
     shown["test digits"] = data.load("test").images
     return {
+        "machine": machine(),
         "weights": hashlib.sha256(doubt.WEIGHTS.read_bytes()).hexdigest(),
         "fonts": printed["fonts"],
         "doubted": {name: (doubt.surety(images) < 0).float().mean().item() for name, images in shown.items()},
@@ -100,6 +102,11 @@ def _printed(character, path):
 
 
 def text(measured: dict) -> str:
+    """Say what was measured, and on what."""
+    return f"{sentence(measured)} Trained on {measured['machine']}."
+
+
+def sentence(measured: dict) -> str:
     """Say how often the network doubts what is a digit and what is none."""
     share = {name: f"{100 * fraction:.1f} %" for name, fraction in measured["doubted"].items()}
     letters, fonts = f"{measured['images']['letters']:,}", len(measured["fonts"])

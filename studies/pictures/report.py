@@ -12,7 +12,7 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
 
 def blocks(evidence: Evidence) -> dict[str, str]:
     """Return the block of the README: name of the marker -> Markdown."""
-    return {"doubt": doubt.text(evidence.timing("doubt"))}
+    return {"doubt": doubt.sentence(evidence.timing("doubt"))}
 
 
 def figures(evidence: Evidence) -> Drawings:

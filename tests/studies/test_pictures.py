@@ -35,7 +35,7 @@ def test_letters_in_fonts_that_were_not_learned_are_doubted_far_more_often_than_
     assert measured["doubted"]["letters"] >= 0.85 and measured["doubted"]["test digits"] <= 0.012
     assert measured["doubted"]["scribbles and blots"] > 0.95
     for words in (f"{100 * measured['doubted']['letters']:.1f} %", f"{len(measured['fonts'])} fonts"):
-        assert words in study.text(measured)
+        assert words in study.sentence(measured)
 
 
 def test_the_fonts_that_are_learned_come_with_matplotlib_and_none_of_them_is_measured(measured):
