@@ -68,14 +68,24 @@ def test_predict_answers_the_good_pictures_and_says_what_is_wrong_with_the_other
 
 def test_folders_and_patterns_are_expanded_where_the_shell_does_not(pictures, capsys):
     (pictures / "empty.png").unlink()
-    (pictures / "notes.txt").write_text("no picture")
+    for name in ("notes.txt", "printed.pdf", ".hidden.png"):
+        (pictures / name).write_text("no picture")
+    (pictures / "folder.png").mkdir()
     for given in (["."], ["*.*g"], ["seven.png", "*.jpg"]):
         assert main(["predict", *given]) == 0
         assert [line.split(":")[0] for line in lines(capsys)] == ["seven.png", "two.jpg"]
     (pictures / "nothing").mkdir()
-    for given in ("nothing", "*.gif"):
+    complaints = {"nothing": "the folder holds no picture", "*.gif": "there is no picture of such a name"}
+    for given, complaint in complaints.items():
         assert main(["predict", given]) == 2
-        assert f"error: {given}: there is no picture of such a name" in capsys.readouterr().err
+        assert f"error: {given}: {complaint}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300, "x" * 300 + "*"])
+def test_a_name_that_no_picture_can_have_is_one_sentence(pictures, capsys, name):
+    assert main(["predict", name]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"error: {name}: ") and errors.count("\n") == 1
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(pictures, capsys):
@@ -108,7 +118,7 @@ def test_where_nothing_can_be_written_the_answer_is_still_given(pictures, capsys
     monkeypatch.setattr(files, "write", refuse)
     assert main(["predict", "seven.png", "--show"]) == 2
     output, errors = capsys.readouterr()
-    assert output.startswith("seven.png: 7, ") and "error: cannot write seven-seen.png" in errors
+    assert output.startswith("seven.png: 7, ") and "error: seven.png: cannot write seven-seen.png" in errors
 
 
 def test_json_gives_programs_an_object_a_line(pictures, capsys):

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from src import InputError
 from src.use.answers import answer
+from src.use.ink import straight
 from src.use.weights import load
 from tests.strokes import drawing, pen
 
@@ -223,3 +224,46 @@ def test_images_of_several_digits_are_one_batch(network):
     read = answer(network, image)
     assert read.images.shape == (2, 1, 28, 28) and read.images.dtype == torch.uint8
     assert read.probabilities.shape == (2, 10) and len(read.doubted) == 2
+
+
+def number(digits, size, places, side=120):
+    image = page(size)
+    for digit, (left, top) in zip(digits, places, strict=True):
+        pen(image, int(digit), left, top, side)
+    return image
+
+
+def test_no_digit_of_a_number_is_lost_in_silence(network):
+    """Each is read as it is, or doubted: never as a shorter number."""
+    places = [(30, 100), (190, 90), (350, 110)]
+    plain = number("954", (500, 320), places)
+    shadow = np.asarray(plain.convert("L"), np.float32)
+    shadow[:, 320:] *= 0.55  # the edge of a shadow, between the digits
+    lines = number("954", (500, 320), places)
+    for at in range(20, 320, 40):
+        ImageDraw.Draw(lines).line((0, at, 500, at), (150, 170, 220), 2)
+    small = pen(pen(pen(page((500, 320)), 1, 60, 60, 200), 0, 260, 190, 70), 0, 350, 190, 70)
+    for picture, digits in [
+        (plain, "954"),
+        (plain.crop((45, 96, 460, 228)), "954"),
+        (plain.crop((0, 0, 425, 320)), "954"),  # the last is cut off
+        (shadow, "954"),
+        (lines, "954"),
+        (small, "100"),
+    ]:
+        assert answer(network, picture).values()["answer"] in (digits, None)
+    assert answer(network, plain).text == "954"
+
+
+def test_a_line_of_text_is_read_in_order_though_its_digits_differ_in_size(network):
+    image = page((640, 320))
+    for digit, left, top, side in [(7, 30, 60, 180), (1, 230, 150, 90), (6, 350, 70, 110), (3, 480, 90, 150)]:
+        pen(image, digit, left, top, side)
+    assert answer(network, image).text == "7163"
+
+
+@pytest.mark.parametrize("size", [(300, 1560), (1560, 300), (3000, 200)])
+def test_lines_that_are_level_are_not_turned(size):
+    gray = np.ones(size[::-1], np.float32)
+    gray[::40] = 0.6
+    assert np.array_equal(straight(gray), gray)

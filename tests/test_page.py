@@ -404,16 +404,16 @@ def test_a_picture_that_may_be_no_digit_is_said_to_be_one_and_the_bars_stay(open
     page = open_page((tmp_path / "page.html").as_uri())
     write(page, 1, 0.6, 0.1, 0.3)
     expect(page.locator("#digit")).to_have_text("1?")
-    expect(page.locator("#doubt")).to_have_text("This may be no digit.")
+    expect(page.locator("#doubt")).to_have_text("This may be no digit, says a second network.")
     expect(page.locator("#answer")).to_contain_text("confidence ")
-    expect(page.locator("#spoken")).to_contain_text("1? This may be no digit.")
+    expect(page.locator("#spoken")).to_contain_text("1? This may be no digit, says")
     expect(page.locator("#bars .first")).to_contain_text("1")
     page.keyboard.press("8")
     expect(page.locator("#doubt")).to_be_empty()
     page.keyboard.press("Backspace")
     write(page, 8, 0.1, 0.1, 0.35)
     write(page, 1, 0.6, 0.1, 0.35)
-    expect(page.locator("#doubt")).to_have_text("1: this may be no digit.")
+    expect(page.locator("#doubt")).to_have_text("What has a ? may be no digit, says a second network.")
 
 
 def test_a_link_holds_the_strokes_and_opens_to_the_same_answer(page, open_page):

@@ -43,8 +43,10 @@ class Answer:
             said = f"{self.text}, confidence {100 * prod(self.confidences):.1f} %; digit by digit {each}"
         if not any(self.doubted):
             return said
-        place = f" {1 + self.doubted.index(True)}" if len(self.text) > 1 else ""
-        return f"{said}; this may be no digit" if not place else f"{said}; number{place} may be no digit"
+        which = (
+            "this" if len(self.text) == 1 else f"one of {len(self.text)}, the {self.text[self.doubted.index(True)]},"
+        )
+        return f"{which} may be no digit; else {said}"
 
     def values(self) -> dict:
         """Return JSON values: the answer, None where a digit may be none, and what was read digit by digit."""

@@ -3,6 +3,7 @@
 import argparse
 import glob
 import json
+import os
 import sys
 from argparse import Namespace as Options
 from collections.abc import Callable
@@ -20,7 +21,7 @@ def add_commands(commands: argparse._SubParsersAction, load: Callable) -> None:
     answering.add_argument("pictures", nargs="+", metavar="FILE", help=given)
     answering.add_argument("--model", default="Model4", metavar="NAME", help=f"{weights} (default: Model4)")
     answering.add_argument("--show", action="store_true", help="write FILE-seen.png, what the network sees")
-    answering.add_argument("--json", action="store_true", help="print an object a picture, a line each, for programs")
+    answering.add_argument("--json", action="store_true", help="print a JSON object for each picture, one a line")
 
     exporting = commands.add_parser("export", help="write a trained network for programs without PyTorch")
     exporting.set_defaults(do=export, load=load)
@@ -48,8 +49,8 @@ def predict(options: Options) -> None:
                     try:
                         line["seen"] = str(write_seen(read.images, picture))
                         said += f"; seen as {line['seen']}"
-                    except InputError as error:
-                        failures.append(str(error))
+                    except (InputError, OSError) as error:
+                        failures.append(f"{picture}: {error}")
             except InputError as error:
                 failures.append(f"{picture}: {error}")
                 line["error"], said = str(error), None
@@ -63,15 +64,20 @@ def _pictures(name, failures):
     """Return the names of the pictures that a name stands for, as the shells do that know patterns."""
     from PIL import Image
 
-    path, known = Path(name), (*Image.registered_extensions(), ".heic", ".heif")
-    if path.is_dir():
-        found = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in known and _is_given(file))
-    elif set("*?[") & set(name) and not path.exists():
-        found = sorted(file for file in glob.glob(name, recursive=True) if _is_given(file))
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN} | {
+        ".heic",
+        ".heif",
+    }
+    if name and os.path.isdir(name):
+        found = [file for file in Path(name).glob("[!.]*") if file.suffix.lower() in known]
+    elif set("*?[") & set(name) and not os.path.exists(name):
+        found = glob.glob(name, recursive=True)
     else:
         return [name]
+    found = sorted(str(file) for file in found if os.path.isfile(file) and _is_given(file))
     if not found:
-        failures.append(f"{name}: there is no picture of such a name; PNG, JPEG and others are read.")
+        where = "the folder holds no picture" if os.path.isdir(name) else "there is no picture of such a name"
+        failures.append(f"{name}: {where}; PNG, JPEG and others are read.")
     return found
 
 

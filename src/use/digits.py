@@ -37,10 +37,11 @@ class Part:
         return Part(self.numbers + other.numbers, *corners)
 
 
-def separate(ink: np.ndarray, underlined: bool = False) -> list[tuple[Part, np.ndarray]]:
+def separate(ink: np.ndarray, underlined: bool = False, closer: bool = False) -> list[tuple[Part, np.ndarray]]:
     """Return each digit in ink (H, W), from left to right and line by line: where it lies, and its ink there.
 
-    underlined: what lies flat below the digits is none of their strokes. Raises InputError if nothing stands out."""
+    underlined: what lies flat below the digits is none of their strokes. closer: what reaches the edges is none, too.
+    Raises InputError if nothing stands out."""
     dark = ink > threshold(ink)
     if not 0 < dark.mean() < 0.7:
         raise InputError(EMPTY)
@@ -51,7 +52,7 @@ def separate(ink: np.ndarray, underlined: bool = False) -> list[tuple[Part, np.n
     ink = ((ink - paper) / (full - paper)).clip(0, 1)
     labels, count = ndimage.label(dark, NEIGHBOURS)
     found = []
-    for digit in _in_order(_together(_parts(labels, count), underlined)):
+    for digit in _in_order(_together(_parts(labels, count, closer), underlined)):
         own = np.isin(labels, digit.numbers)
         own = ndimage.binary_propagation(own, mask=(ink > 0.25) & (own | (labels == 0)))
         around = ndimage.find_objects(own.astype(int))[0]
@@ -59,8 +60,10 @@ def separate(ink: np.ndarray, underlined: bool = False) -> list[tuple[Part, np.n
     return found
 
 
-def _parts(labels, count):
-    """Return the parts that may belong to digits: no specks, nothing that is cut off or goes around another."""
+def _parts(labels, count, closer):
+    """Return the parts that may belong to digits: no specks, and nothing that goes around another.
+
+    At the edges only what may be one of several digits counts, as high as the largest part and beside it."""
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     boxes = ndimage.find_objects(labels)
     parts = [Part((i + 1,), box[0].start, box[0].stop, box[1].start, box[1].stop) for i, box in enumerate(boxes)]
@@ -74,7 +77,16 @@ def _parts(labels, count):
             areas[i] = 0
     inner = np.where(at_edge, 0, areas)
     main = inner.argmax() if inner.max() > areas.max() / 8 else areas.argmax()
-    return [part for i, part in enumerate(parts) if areas[i] > 0.02 * areas[main] and at_edge[i] <= at_edge[main]]
+    largest = parts[main]
+
+    def beside(part):
+        shared = min(part.bottom, largest.bottom) - max(part.top, largest.top)
+        across = part.height > height - 2 * near or part.width > width - 2 * near  # a line
+        alike = 0.5 < part.height / largest.height < 1.5 and shared > 0.5 * min(part.height, largest.height)
+        return alike and not across
+
+    counts = [not at_edge[i] or at_edge[main] or not closer and beside(part) for i, part in enumerate(parts)]
+    return [part for i, part in enumerate(parts) if areas[i] > 0.02 * areas[main] and counts[i]]
 
 
 def _together(parts, underlined):
@@ -97,17 +109,15 @@ def _together(parts, underlined):
             digits.remove(near)
             part = near + part
         digits.append(part)
-    tallest = max(digit.height for digit in digits)
-    # Not an underline, nor what is left of specks.
-    return [digit for digit in digits if digit.height > 0.35 * tallest]
+    return digits
 
 
 def _in_order(digits):
     """Return digits from left to right, line of text by line of text."""
     lines = []
     for digit in sorted(digits, key=lambda digit: digit.top + digit.bottom):
-        last = lines[-1][-1] if lines else digit
-        if lines and min(last.bottom, digit.bottom) - max(last.top, digit.top) > 0.3 * min(last.height, digit.height):
+        top, bottom = (min(d.top for d in lines[-1]), max(d.bottom for d in lines[-1])) if lines else (0, 0)
+        if min(bottom, digit.bottom) - max(top, digit.top) > 0.3 * min(bottom - top, digit.height) and lines:
             lines[-1].append(digit)
         else:
             lines.append([digit])

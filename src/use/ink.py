@@ -39,7 +39,7 @@ def sheet(gray: np.ndarray) -> np.ndarray:
         inner = ndimage.binary_erosion(filled, iterations=3, border_value=1)
         drawn = ink_of(_continued(small, inner), 1 / 3) > 0.15
         sharp = np.quantile(steps[edge], 0.2) > 0.6 * abs(np.median(small[part]) - np.median(small[~filled]))
-        if sharp and 0 < drawn.mean() < 0.35:
+        if sharp and 0 < drawn.mean() < 0.35 and not _shows_more(small, ~filled):
             return _continued(
                 gray, np.asarray(Image.fromarray(inner).resize(gray.shape[::-1], Image.Resampling.NEAREST))
             )
@@ -51,6 +51,16 @@ def _continued(gray, mask):
     within = ndimage.find_objects(mask.astype(int))[0]
     nearest = ndimage.distance_transform_edt(~mask[within], return_distances=False, return_indices=True)
     return gray[within][tuple(nearest)]
+
+
+def _shows_more(gray, table):
+    """Say whether something as large as a digit lies on the table: then that is paper, too, in shadow for example."""
+    table = ndimage.binary_erosion(table, iterations=4, border_value=1)
+    if not table.any():
+        return False
+    surface = np.where(table, gray, np.median(gray[table]))
+    dark = table & (ndimage.grey_closing(surface, 60) - surface > 0.15)
+    return any(max(side.stop - side.start for side in box) > 12 for box in ndimage.find_objects(ndimage.label(dark)[0]))
 
 
 def _four_sided(mask):
@@ -88,12 +98,13 @@ def ink_of(gray: np.ndarray, widest: float) -> np.ndarray:
 def straight(gray: np.ndarray) -> np.ndarray:
     """Return a picture turned, by 10 degrees at most, so that its lines are upright and level."""
     ink = ink_of(resized(gray, 400), 1 / 3)
+    border = 1 + min(ink.shape) // 10  # where turning brings corners in
 
     def sharpness(angle):  # how suddenly the ink in rows and columns changes
-        turned = ndimage.rotate(ink, angle, reshape=False, order=1)[40:-40, 40:-40]
+        turned = ndimage.rotate(ink, angle, reshape=False, order=1)[border:-border, border:-border]
         return sum((np.diff(turned.sum(axis=axis)) ** 2).sum() for axis in (0, 1))
 
-    angle = max(np.arange(-10, 10.1, 0.5), key=sharpness)
+    angle = max(sorted(np.arange(-10, 10.1, 0.5), key=abs), key=sharpness)
     angle = max(angle + np.arange(-0.4, 0.41, 0.1), key=sharpness)
     return ndimage.rotate(gray, angle, reshape=False, order=1, mode="nearest") if abs(angle) > 0.15 else gray
 

@@ -25,7 +25,7 @@ MOST_MEMORY = 200_000_000  # bytes that a picture may take until it is reduced
 LARGEST, LONGEST, SHORTEST = 2000, 800, 160  # pixels of the longer side: that are kept, looked at, and needed
 FEWEST = 20  # pixels of a picture, so that a doubt about its digit is not due to them
 LINE = 0.7  # a line is no stroke if it is longer than this share of the picture, or of what stands out of it
-SURE = 3  # of a reading, so that no other is tried: see doubt.surety()
+SURE = 3  # what doubt.surety() must say of the first reading, so that no other is tried
 CHANNELS = (1, 3, 4)  # of an array: grey, colours, colours and transparency
 OWN = "seen by a network"  # in the PNG files that --show writes
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
@@ -41,12 +41,14 @@ def from_picture(picture: Picture) -> torch.Tensor:
     gray = _gray(_open(picture))
     if np.ptp(gray) < 0.02:
         raise InputError("the picture has only one colour; draw a digit on it.")
-    best, surest = None, -np.inf
+    best, surest, most = None, -np.inf, 0
     for digits in _readings(gray):
         images = torch.cat([place(digit) for digit in digits])
-        fewer = best is not None and len(images) < len(best)  # a 1 went with the lines
-        if (least_sure := surety(images).min()) > surest and not fewer:
-            best, surest = images, least_sure
+        count = sum(width < 2.5 * height for height, width in (digit.shape for digit in digits))  # no underlines
+        # With lines a 1 may go, and what is left of a box may look like one: neither may happen in silence.
+        as_many = count == most or (count > most and surest < 0)
+        if (least_sure := surety(images).min()) > surest and as_many:
+            best, surest, most = images, least_sure, count
         if surest >= SURE:
             break
     if best is None:
@@ -88,16 +90,17 @@ def _closer(gray, small, found, lengths=None):
     small: the reduced picture in which the digits were found. lengths: of lines in it that are no strokes."""
     whole: Part = sum((part for part, _ in found), found[0][0])
     margin, scale = 0.3 * max(whole.height, whole.width), max(gray.shape) / max(small.shape)
-    rows, columns = (
-        slice(max(0, int(scale * (first - margin))), int(scale * (last + margin)))
-        for first, last in ((whole.top, whole.bottom), (whole.left, whole.right))
-    )
-    near = _small(gray[rows, columns])
+    sides = ((whole.top, whole.bottom), (whole.left, whole.right))
+    spans = [(int(scale * (first - margin)), int(scale * (last + margin))) for first, last in sides]
+    near = gray[tuple(slice(max(0, first), last) for first, last in spans)]
+    beyond = [(max(0, -first), max(0, last - side)) for (first, last), side in zip(spans, gray.shape, strict=True)]
+    cut = np.pad(near, beyond, constant_values=np.median(near))  # paper around what reaches the picture's edge
+    near = _small(cut)
     ink = ink_of(near, 0.8)
     if lengths:
-        scale *= max(near.shape) / max(gray[rows, columns].shape)
+        scale *= max(near.shape) / max(cut.shape)
         ink = without_lines(ink, tuple(scale * length for length in lengths))
-    return [digit for _, digit in separate(ink, underlined=bool(lengths))]
+    return [digit for _, digit in separate(ink, bool(lengths), closer=True)]
 
 
 def _open(picture):

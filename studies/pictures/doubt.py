@@ -66,10 +66,10 @@ def train() -> nn.Module:
 
 
 def letters() -> dict:
-    """Print LETTERS and the digits in the fonts of this system, a font a family, but not in those that were learned.
+    """Print LETTERS and the digits in the fonts of this system, one a family, but not in those that were learned.
 
     Returns placed images (N, 1, 28, 28) by "letters" and "digits", and the "fonts", their families. Raises InputError
-    for fewer than 30 of these."""
+    for fewer than FEWEST_FONTS."""
     learned = {_family(path) for path in nondigits.fonts()}
     paths = {_family(path): path for path in sorted(font_manager.findSystemFonts(), reverse=True) if _regular(path)}
     paths = {family: path for family, path in sorted(paths.items()) if family not in learned}
@@ -89,7 +89,10 @@ def _regular(path):
     """Say whether a font is upright, of common weight, and has all characters that are printed."""
     font = matplotlib.ft2font.FT2Font(str(path))
     known = {ord(c) for c in nondigits.LETTERS + "0123456789"} <= set(font.get_charmap())
-    named = not any(word in font.family_name for word in ("Symbol", "Dingbat", "Initials", "Keyboard", "LastResort"))
+    named = not any(
+        word in font.family_name
+        for word in ("Symbol", "Dingbat", "D050000L", "Initials", "Keyboard", "LastResort", "DejaVu")
+    )
     return known and named and font.style_name in ("Regular", "Book", "Roman", "Medium")
 
 

@@ -51,10 +51,19 @@ function share() {
   element("copied").textContent = document.execCommand("copy") ? "Copied." : "Copy this link.";
 }
 
+/** Take the link away: it is not to what is drawn now. */
+function unshare() {
+  element("shared").hidden = true;
+  if (canLink && location.hash) history.replaceState(null, "", location.pathname + location.search);
+}
+
 /** Put the marks of the address on the paper, if it has any. */
 function restore() {
   const linked = canLink ? marksOf(location.hash.slice(1)) : [];
-  if (linked.length) change(linked);
+  if (!linked.length) return;
+  const address = location.href;
+  change(linked);
+  history.replaceState(null, "", address);
 }
 
 /** Let the link to the lesson lead to it: beside the page, or where GitHub shows the repository of its Pages. */

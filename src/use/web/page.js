@@ -18,7 +18,7 @@ function look() {
   shown = Math.min(picked ?? (latest < 0 ? digits.length - 1 : latest), digits.length - 1);
   for (const digit of digits) {
     digit.stack = forward(networks[chosen], digit.picture);
-    digit.isDoubtful = doubter !== null && mayBeNone(digit.picture);
+    digit.isDoubtful = doubter !== null && !pointer && mayBeNone(digit.picture);  // a digit half drawn is none yet
   }
   const {picture, stack} = digits[shown] ?? {};
   element("hint").hidden = marks.length > 0;
@@ -61,8 +61,8 @@ function showAnswer() {
   const answers = digits.map(({stack, isDoubtful}) => ({isDoubtful, ...answerOf(stack.at(-1).values)}));
   const {probabilities, first, second} = answers[shown], isAlone = answers.length === 1;
   const confidence = `confidence ${percent(probabilities[first])}; next ${second}, ${percent(probabilities[second])}`;
-  const doubtful = answers.filter(({isDoubtful}) => isDoubtful).map(({first}) => first).join(", ");
-  const doubt = !doubtful ? "" : isAlone ? "This may be no digit." : `${doubtful}: this may be no digit.`;
+  const isDoubtful = answers.some(({isDoubtful}) => isDoubtful), which = isAlone ? "This" : "What has a ?";
+  const doubt = isDoubtful ? `${which} may be no digit, says a second network.` : "";
 
   showDigits(answers);
   element("doubt").textContent = doubt;
@@ -143,14 +143,14 @@ function compareNext() {
   if (waiting.size) setTimeout(compareNext);
 }
 
-/** Show what a network answers: all digits, and how sure it is of the one that is shown. */
+/** Show what a network answers: all digits, and how sure it is of them together. */
 function showRow(index) {
   const row = element("networks").children[index];
   const logits = ({picture, stack}) => (index === chosen ? stack : forward(networks[index], picture)).at(-1).values;
   const answers = digits.map(digit => answerOf(logits(digit)));
-  const {probabilities, first} = answers[shown] ?? {};
+  const together = answers.reduce((product, {probabilities, first}) => product * probabilities[first], 1);
   row.querySelector(".says").textContent = answers.map(({first}) => first).join("") || "–";
-  row.querySelector(".percent").textContent = probabilities ? percent(probabilities[first]) : "";
+  row.querySelector(".percent").textContent = answers.length ? percent(together) : "";
 }
 
 const sizeOf = ({parameters}) => `${parameters.toLocaleString("en")} parameters`;
@@ -233,7 +233,7 @@ element("share").addEventListener("click", share);
 
 document.addEventListener("keydown", event => {
   const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
-  if (event.target === element("link") || !isUndo && (event.ctrlKey || event.altKey || event.metaKey)) return;
+  if (!isUndo && (event.ctrlKey || event.altKey || event.metaKey)) return;
   if (isUndo) undo();
   else if (event.key === "Escape" && pointer) undo();
   else if (["Escape", "Delete", "Backspace"].includes(event.key)) clear();

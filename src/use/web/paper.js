@@ -59,6 +59,7 @@ function change(others) {
   earlier.push(marks);
   marks = others;
   picked = null;
+  unshare();
 }
 
 /** Take back the last change: the stroke that is being drawn, for example. */
@@ -66,6 +67,7 @@ function undo() {
   pointer = null;
   if (earlier.length) marks = earlier.pop();
   picked = null;
+  unshare();
   say(look());
 }
 

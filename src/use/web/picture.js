@@ -78,9 +78,10 @@ function together(one, other) {
 function inOrder(digits) {
   const lines = [];
   for (const digit of [...digits].sort((a, b) => a.top + a.bottom - b.top - b.bottom)) {
-    const last = lines.at(-1)?.at(-1) ?? digit;
-    const overlap = Math.min(last.bottom, digit.bottom) - Math.max(last.top, digit.top);
-    if (lines.length && overlap > 0.3 * Math.min(heightOf(last), heightOf(digit))) lines.at(-1).push(digit);
+    const line = lines.at(-1) ?? [], top = Math.min(...line.map(({top}) => top));
+    const bottom = Math.max(...line.map(({bottom}) => bottom));
+    const overlap = Math.min(bottom, digit.bottom) - Math.max(top, digit.top);
+    if (line.length && overlap > 0.3 * Math.min(bottom - top, heightOf(digit))) line.push(digit);
     else lines.push([digit]);
   }
   return lines.flatMap(line => line.sort((a, b) => a.left + a.right - b.left - b.right));
