@@ -436,6 +436,32 @@ def test_a_link_holds_a_test_digit(page, open_page):
     assert torch.equal(seen(other), seen(page))
 
 
+def test_a_link_goes_when_the_drawing_changes_and_keys_work_after_it_was_copied(page):
+    for change in (lambda: page.keyboard.press("3"), page.get_by_role("button", name="Undo").click):
+        page.keyboard.press("6")
+        page.get_by_role("button", name="Share").click()
+        expect(page.locator("#shared")).to_be_visible()
+        change()
+        expect(page.locator("#shared")).to_be_hidden()
+        assert "#" not in page.url
+
+
+def test_a_number_of_many_digits_stays_in_its_column(page):
+    for place in range(10):
+        write(page, place, 0.01 + 0.098 * place, 0.4, 0.075)
+    expect(page.locator("#digit button")).to_have_count(10)
+    box = page.locator("#digit").bounding_box()
+    assert box["x"] + box["width"] < page.locator("#inside").bounding_box()["x"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_while_the_pen_is_down_nothing_is_doubted(page, draw):
+    draw(page, page, [(0.5, 0.5), (0.52, 0.5)])
+    expect(page.locator("#doubt")).to_be_empty()
+    page.mouse.up()
+    expect(page.locator("#doubt")).to_contain_text("may be no digit")
+
+
 def test_which_pixels_mattered_are_shown_over_the_picture_if_wished(page):
     orange = "() => inkOf(document.querySelector('#matter')).filter(ink => ink > 0).length"
     page.keyboard.press("7")

@@ -78,6 +78,7 @@ const nameOfAnswer = ({first, isDoubtful}) => isDoubtful ? `${first}?` : String(
 function showDigits(answers) {
   const headline = element("digit"), names = answers.map(nameOfAnswer);
   headline.style.setProperty("--count", names.join("").length);
+  headline.classList.toggle("many", names.length > 5);  // there is no room for the confidence of each
   if (names.length === 1) return headline.replaceChildren(names[0]);
   if (headline.children.length !== names.length) {  // the focus stays where they are only renamed
     headline.replaceChildren(...names.map((_, i) => {
