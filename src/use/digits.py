@@ -15,6 +15,7 @@ from src.use.ink import EMPTY, NEIGHBOURS, threshold
 
 SMALLEST_CONTRAST = 0.1  # of ink to paper, as a fraction of the paper's brightness
 BOX, SIZE = 20, 28  # pixels that the ink is fitted into, and of the image around it
+ALL = (True,) * 4
 THINNEST = 2  # pixels of that box; thinner strokes are thickened
 
 
@@ -37,10 +38,11 @@ class Part:
         return Part(self.numbers + other.numbers, *corners)
 
 
-def separate(ink: np.ndarray, underlined: bool = False, closer: bool = False) -> list[tuple[Part, np.ndarray]]:
+def separate(ink: np.ndarray, underlined: bool = False, own: tuple = ALL) -> list[tuple[Part, np.ndarray]]:
     """Return each digit in ink (H, W), from left to right and line by line: where it lies, and its ink there.
 
-    underlined: what lies flat below the digits is none of their strokes. closer: what reaches the edges is none, too.
+    underlined: what lies flat below the digits is none of their strokes. own: which sides, top,
+    left, bottom and right, are the edges of the whole picture; what reaches another one lies beside the digits.
     Raises InputError if nothing stands out."""
     dark = ink > threshold(ink)
     if not 0 < dark.mean() < 0.7:
@@ -52,7 +54,7 @@ def separate(ink: np.ndarray, underlined: bool = False, closer: bool = False) ->
     ink = ((ink - paper) / (full - paper)).clip(0, 1)
     labels, count = ndimage.label(dark, NEIGHBOURS)
     found = []
-    for digit in _in_order(_together(_parts(labels, count, closer), underlined)):
+    for digit in _in_order(_together(_parts(labels, count, own), underlined)):
         own = np.isin(labels, digit.numbers)
         own = ndimage.binary_propagation(own, mask=(ink > 0.25) & (own | (labels == 0)))
         around = ndimage.find_objects(own.astype(int))[0]
@@ -60,7 +62,7 @@ def separate(ink: np.ndarray, underlined: bool = False, closer: bool = False) ->
     return found
 
 
-def _parts(labels, count, closer):
+def _parts(labels, count, own):
     """Return the parts that may belong to digits: no specks, and nothing that goes around another.
 
     At the edges only what may be one of several digits counts, as high as the largest part and beside it."""
@@ -69,7 +71,8 @@ def _parts(labels, count, closer):
     parts = [Part((i + 1,), box[0].start, box[0].stop, box[1].start, box[1].stop) for i, box in enumerate(boxes)]
     height, width = labels.shape
     near = 1 + max(labels.shape) // 400
-    at_edge = np.array([min(p.top, p.left, height - p.bottom, width - p.right) < near for p in parts])
+    reached = np.array([(p.top, p.left, height - p.bottom, width - p.right) for p in parts]) < near
+    at_edge, cut_off = reached.any(axis=1), (reached & ~np.array(own)).any(axis=1)
     for i in np.flatnonzero(areas > 0.02 * areas.max()):  # a box or a ring around others is no digit
         inside = labels[boxes[i]] * ndimage.binary_fill_holes(labels[boxes[i]] == i + 1)
         others = set(np.unique(inside)) - {0, i + 1}
@@ -85,7 +88,7 @@ def _parts(labels, count, closer):
         alike = 0.5 < part.height / largest.height < 1.5 and shared > 0.5 * min(part.height, largest.height)
         return alike and not across
 
-    counts = [not at_edge[i] or at_edge[main] or not closer and beside(part) for i, part in enumerate(parts)]
+    counts = [not at_edge[i] or at_edge[main] or not cut_off[i] and beside(part) for i, part in enumerate(parts)]
     return [part for i, part in enumerate(parts) if areas[i] > 0.02 * areas[main] and counts[i]]
 
 

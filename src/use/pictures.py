@@ -93,14 +93,14 @@ def _closer(gray, small, found, lengths=None):
     sides = ((whole.top, whole.bottom), (whole.left, whole.right))
     spans = [(int(scale * (first - margin)), int(scale * (last + margin))) for first, last in sides]
     near = gray[tuple(slice(max(0, first), last) for first, last in spans)]
-    beyond = [(max(0, -first), max(0, last - side)) for (first, last), side in zip(spans, gray.shape, strict=True)]
-    cut = np.pad(near, beyond, constant_values=np.median(near))  # paper around what reaches the picture's edge
-    near = _small(cut)
+    (top, bottom), (left, right) = spans
+    own = (top <= 0, left <= 0, bottom >= gray.shape[0], right >= gray.shape[1])
+    scale *= min(1, LONGEST / max(near.shape))
+    near = _small(near)
     ink = ink_of(near, 0.8)
     if lengths:
-        scale *= max(near.shape) / max(cut.shape)
         ink = without_lines(ink, tuple(scale * length for length in lengths))
-    return [digit for _, digit in separate(ink, bool(lengths), closer=True)]
+    return [digit for _, digit in separate(ink, bool(lengths), own)]
 
 
 def _open(picture):
