@@ -15,7 +15,6 @@ from src.use.ink import EMPTY, NEIGHBOURS, threshold
 
 SMALLEST_CONTRAST = 0.1  # of ink to paper, as a fraction of the paper's brightness
 BOX, SIZE = 20, 28  # pixels that the ink is fitted into, and of the image around it
-ALL = (True,) * 4
 THINNEST = 2  # pixels of that box; thinner strokes are thickened
 
 
@@ -38,12 +37,14 @@ class Part:
         return Part(self.numbers + other.numbers, *corners)
 
 
-def separate(ink: np.ndarray, underlined: bool = False, own: tuple = ALL) -> list[tuple[Part, np.ndarray]]:
+def separate(
+    ink: np.ndarray, underlined: bool = False, own: tuple[bool, ...] = (True,) * 4
+) -> list[tuple[Part, np.ndarray]]:
     """Return each digit in ink (H, W), from left to right and line by line: where it lies, and its ink there.
 
-    underlined: what lies flat below the digits is none of their strokes. own: which sides, top,
-    left, bottom and right, are the edges of the whole picture; what reaches another one lies beside the digits.
-    Raises InputError if nothing stands out."""
+    underlined: what lies flat below the digits is none of their strokes. own: which sides, top, left,
+    bottom and right, are edges of the picture; what reaches another one lies beside the digits. Raises InputError
+    if nothing stands out."""
     dark = ink > threshold(ink)
     if not 0 < dark.mean() < 0.7:
         raise InputError(EMPTY)

@@ -3,7 +3,9 @@
 ink.py finds the ink, digits.py the digits in it; where there are several ways, doubt.py says which is best."""
 
 import contextlib
+import functools
 import io
+import operator
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +17,7 @@ from PIL import Image, ImageOps
 from src import InputError
 from src.checks import kind_of
 from src.contract import pixels
-from src.use.digits import Part, place, separate
+from src.use.digits import place, separate
 from src.use.doubt import surety
 from src.use.ink import EMPTY, dark_on_bright, ink_of, resized, sheet, straight, without_lines
 
@@ -69,8 +71,7 @@ def _readings(gray: np.ndarray) -> Iterator[list[np.ndarray]]:
     with contextlib.suppress(InputError):
         found = separate(ink_of(small, 1 / 3))
         yield _closer(gray, small, found)
-        whole = sum((part for part, _ in found), found[0][0])
-        sizes.append((whole.height, whole.width))
+        sizes.append((_whole(found).height, _whole(found).width))
     gray = straight(gray)
     small = _small(gray)
     ink = ink_of(small, 1 / 3)
@@ -84,16 +85,19 @@ def _small(gray):
     return resized(gray, min(LONGEST, max(gray.shape)))
 
 
+def _whole(found):  # all digits that were found, as one part
+    return functools.reduce(operator.add, [part for part, _ in found])
+
+
 def _closer(gray, small, found, lengths=None):
     """Return the ink of each digit from a closer look: the light is more even there, and small digits are larger.
 
     small: the reduced picture in which the digits were found. lengths: of lines in it that are no strokes."""
-    whole: Part = sum((part for part, _ in found), found[0][0])
-    margin, scale = 0.3 * max(whole.height, whole.width), max(gray.shape) / max(small.shape)
-    sides = ((whole.top, whole.bottom), (whole.left, whole.right))
-    spans = [(int(scale * (first - margin)), int(scale * (last + margin))) for first, last in sides]
-    near = gray[tuple(slice(max(0, first), last) for first, last in spans)]
-    (top, bottom), (left, right) = spans
+    whole, scale = _whole(found), max(gray.shape) / max(small.shape)
+    margin = 0.3 * max(whole.height, whole.width)
+    top, left = (int(scale * (first - margin)) for first in (whole.top, whole.left))
+    bottom, right = (int(scale * (last + margin)) for last in (whole.bottom, whole.right))
+    near = gray[max(0, top) : bottom, max(0, left) : right]
     own = (top <= 0, left <= 0, bottom >= gray.shape[0], right >= gray.shape[1])
     scale *= min(1, LONGEST / max(near.shape))
     near = _small(near)
