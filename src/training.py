@@ -15,7 +15,7 @@ from src import InputError
 from src.augment import augment
 from src.checks import Checked
 from src.contract import as_images, check_training
-from src.data import Digits, normalize
+from src.data import MNIST, Digits, normalize
 from src.experiments import Experiment
 
 
@@ -72,12 +72,13 @@ def fit(
 ) -> Iterator[Epoch]:
     """Train a network and yield an Epoch after each pass over the training digits.
 
-    network: takes (N, 1, 28, 28) floats and gives (N, 10) logits, on the device of the digits.
+    network: takes (N, 1, 28, 28) floats and gives (N, 10) logits, one a class, on the device of the digits.
     optimizer, start: those of a training to resume, and how many of its epochs are finished.
     plan, loss_of: give the batches of an epoch, and the loss of logits (N, 10) and labels (N,).
     Raises InputError when the loss is no longer finite, and as check_training() does."""
     check_training(network, experiment, train_digits, test_digits)
     optimizer = optimizer or make_optimizer(experiment, network)
+    network.learned_from = train_digits.of  # predict() scales pixels in the same way
     everything = torch.arange(len(train_digits), device=train_digits.labels.device)
     plan = plan or (lambda epoch: plan_epoch(experiment, epoch, everything))
     for epoch in range(start, experiment.epochs):
@@ -90,7 +91,7 @@ def fit(
             if batch.augmented:
                 images = augment(images, experiment.augmentation)
 
-            logits = network(normalize(images))
+            logits = network(normalize(images, train_digits.of))
             loss = loss_of(logits, labels)
             optimizer.zero_grad()
             loss.backward()
@@ -128,13 +129,14 @@ def make_optimizer(experiment: Experiment, network: nn.Module) -> torch.optim.Op
 
 @torch.no_grad()
 def predict(network: nn.Module, images: Tensor) -> Tensor:
-    """Return logits (N, 10) for images, without dropout, with the running statistics.
+    """Return logits (N, 10), one a class, for images, without dropout, with the running statistics.
 
     images: those of Digits, or as contract.as_images() takes them, on any device. Raises InputError as that does."""
     images = as_images(images)
     images = images.to(next(network.parameters(), images).device)
+    of = getattr(network, "learned_from", MNIST)
     network.eval()  # 250 images at a time: four times as many take 90 MB more and no less time
-    return torch.cat([network(normalize(batch)) for batch in images.split(250)])
+    return torch.cat([network(normalize(batch, of)) for batch in images.split(250)])
 
 
 def evaluate(logits: Tensor, labels: Tensor) -> tuple[float, float]:

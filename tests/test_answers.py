@@ -13,7 +13,7 @@ from PIL import Image
 
 from src import ROOT
 from src.__main__ import main
-from src.use.pictures import from_picture
+from src.pictures.reading import from_picture
 from tests.strokes import drawing, pen
 
 

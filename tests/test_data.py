@@ -44,7 +44,7 @@ def test_the_digits_are_mnist():
 
 def test_mean_and_standard_deviation_are_those_of_the_training_pixels():
     pixels = data.load("train").images / 255
-    assert abs(pixels.mean() - data.MEAN) < 1e-4 and abs(pixels.std() - data.STD) < 1e-4
+    assert abs(pixels.mean() - data.MNIST.mean) < 1e-4 and abs(pixels.std() - data.MNIST.std) < 1e-4
 
 
 def test_the_validation_split_is_fixed_stratified_and_disjoint_from_what_is_fitted():

@@ -55,7 +55,7 @@ def darker(images, augmentation, draws=None):
     "place, name, changed",
     [
         (training, "augment", darker),
-        (training, "normalize", lambda images: images.float() / 255 - data.MEAN),
+        (training, "normalize", lambda images: images.float() / 255 - data.MNIST.mean),
         (nn.ReLU, "forward", lambda module, maps: torch.sigmoid(maps)),
         (nn.BatchNorm2d, "eps", None),
         (Constant, "learning_rate", lambda schedule, done, epoch: 1.001 * schedule.rate),

@@ -105,7 +105,7 @@ def test_covering_blank_paper_changes_nothing_and_covering_ink_does(model4, ink)
 def test_gradient_times_input_is_exact_for_a_linear_network(ink):
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     answer = network(normalize(255 * ink)).argmax()
-    expected = network[1].weight[answer].view(28, 28) * ink[0, 0] / data.STD
+    expected = network[1].weight[answer].view(28, 28) * ink[0, 0] / data.MNIST.std
     assert torch.allclose(inside.gradient_times_input(network, ink), expected, atol=1e-5)
 
 
@@ -113,7 +113,7 @@ class Prepared(nn.Module):
     """Reads each image as the digit that its first pixel says."""
 
     def forward(self, images):
-        said = ((images * data.STD + data.MEAN) * 255)[:, 0, 0, 0].round().long()
+        said = ((images * data.MNIST.std + data.MNIST.mean) * 255)[:, 0, 0, 0].round().long()
         return 5.0 * F.one_hot(said, 10)
 
 

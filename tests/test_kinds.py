@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from src import InputError
+from src.pictures.ink import straight
 from src.use.answers import answer
-from src.use.ink import straight
 from src.use.weights import load
 from tests.strokes import drawing, pen
 

@@ -6,8 +6,8 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from src import InputError, data
+from src.pictures.reading import from_picture
 from src.training import predict
-from src.use.pictures import from_picture
 from src.use.weights import load
 from tests.strokes import drawing
 

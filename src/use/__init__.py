@@ -1,1 +1,1 @@
-"""A picture of a digit in, an answer out: weights that are kept, pictures, folded networks, export, the page."""
+"""A picture in, an answer out: weights that are kept, answers, folded networks, export, the page."""

@@ -10,10 +10,11 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
+from src.pictures.doubt import surety
+from src.pictures.opening import OWN, Picture
+from src.pictures.reading import from_picture
 from src.runs import files
 from src.training import predict
-from src.use.doubt import surety
-from src.use.pictures import OWN, Picture, from_picture
 
 
 @dataclass(frozen=True)

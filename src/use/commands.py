@@ -84,7 +84,7 @@ def _pictures(name, failures):
 def _is_given(file):  # not written by --show
     from PIL import Image
 
-    from src.use.pictures import OWN
+    from src.pictures.opening import OWN
 
     try:
         with Image.open(file) as picture:

@@ -21,11 +21,12 @@ from torch import nn
 from src import ROOT, InputError, data
 from src.experiments import SERIES
 from src.model import count_parameters
+from src.pictures import doubt
 from src.runs import files
 from src.runs.one import Run
 from src.runs.records import RESULTS, RUNS, load_of, recorded
 from src.show.inside import feature_maps
-from src.use import doubt, weights
+from src.use import weights
 from src.use.export import fold
 
 PAGE, PARTS = ROOT / "docs" / "index.html", Path(__file__).with_name("web")
@@ -132,6 +133,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
     """Return what network.js computes a network from, as JSON values: layers, numbers and how pixels are scaled.
 
     Raises InputError for a network with another operation than the page's, and as fold() does."""
+    of = getattr(network, "learned_from", data.MNIST)
     layers, numbers, maps, size = [], [], torch.zeros(1, 1, 28, 28), 28  # size: of the last maps that were not flat
     for module in fold(network):
         maps = module(maps)
@@ -163,7 +165,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
                 raise InputError(f"the page has no {module} in this place; add it to src/use/web/network.js.")
         size = maps.shape[-1] if maps.ndim == 4 else 1 if isinstance(module, nn.Linear) else size
     numbers = torch.cat(numbers).detach().numpy().astype("<f4")
-    return {"mean": data.MEAN, "std": data.STD, "layers": layers, "numbers": _base64(numbers)}
+    return {"mean": of.mean, "std": of.std, "classes": list(of.classes), "layers": layers, "numbers": _base64(numbers)}
 
 
 def examples() -> list[str]:

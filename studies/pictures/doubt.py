@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import matplotlib
 import numpy as np
+import safetensors.torch
 import torch
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
@@ -17,9 +18,10 @@ from src import InputError, data
 from src.data import Digits
 from src.experiments import MODEL4
 from src.model import build
+from src.pictures import doubt
+from src.pictures.digits import place
+from src.runs import files
 from src.training import fit
-from src.use import doubt
-from src.use.digits import place
 from studies.pictures import nondigits
 from studies.timing import machine
 
@@ -30,13 +32,15 @@ EXPERIMENT = replace(MODEL4, name="Doubt", target=(), epochs=10)
 
 
 def measure() -> dict:
-    """Train the network, choose where doubt begins, keep both for src.use.doubt, and measure; return JSON values.
+    """Train the network, choose where doubt begins, keep both for src.pictures.doubt, and measure; return JSON values.
 
     Raises InputError where the system has too few fonts."""
     printed = letters()
     network = train()
     least = doubt.log_odds(network, data.load("validation").images).quantile(DOUBTFUL).item()
-    doubt.save(network, least)
+    tensors = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
+    files.write(doubt.WEIGHTS, safetensors.torch.save(tensors, {"least": repr(least)}))
+    doubt.load.cache_clear()
     scribbles = [nondigits.scribble, nondigits.blot]
     dice = np.random.default_rng(1)
     drawn = torch.cat([nondigits.placed(draw(dice)) for draw in scribbles for _ in range(500)])

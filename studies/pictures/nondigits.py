@@ -1,6 +1,6 @@
 """What is no digit, drawn at random: letters and signs, strokes, scribbles, blots, and digits that something spoils.
 
-All are as a picture of a digit is after src.use.digits.place(): uint8 (1, 28, 28), 0 is background and 255 ink."""
+All are as a picture of a digit is after src.pictures.digits.place(): uint8 (1, 28, 28), 0 is background and 255 ink."""
 
 import functools
 from pathlib import Path
@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from src.use.digits import place
+from src.pictures.digits import place
 
 SIDE = 96  # pixels of what is drawn, before it is placed
 # Letters that may be taken for a digit (O, I, Z, S, B, G, q, ...) are neither learned nor counted.
@@ -192,6 +192,6 @@ def images(count: int, digits: np.ndarray, labels: np.ndarray, seed: int) -> tup
 
 
 def placed(ink: np.ndarray) -> torch.Tensor:
-    """Return ink (H, W), 0 to 1, as src.use.digits.place() does, without what surrounds it and what is faint."""
+    """Return ink (H, W), 0 to 1, as src.pictures.digits.place() does, without what surrounds it and what is faint."""
     ink = np.where(ink > 0.25, ink, 0) if ink.max() > 0.5 else ink
     return place(ink[ndimage.find_objects((ink > 0).astype(int))[0]])

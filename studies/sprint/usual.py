@@ -40,7 +40,7 @@ def make_loader(
     The training images are rotated as the experiment's augmentation says. For the device "cuda" memory is pinned."""
     from torchvision import datasets, transforms  # here, because it takes seconds and only timings need it
 
-    steps = [transforms.ToTensor(), transforms.Normalize((data.MEAN,), (data.STD,))]
+    steps = [transforms.ToTensor(), transforms.Normalize((data.MNIST.mean,), (data.MNIST.std,))]
     if split == "train" and experiment.augmentation:
         turn = transforms.RandomRotation(experiment.augmentation.rotation, transforms.InterpolationMode.BILINEAR)
         steps = [turn, *steps]

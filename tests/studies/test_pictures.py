@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from src import InputError, data
-from src.use import doubt
+from src.pictures import doubt
 from studies import timing
 from studies.evidence import RESULTS
 from studies.pictures import doubt as study

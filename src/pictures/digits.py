@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from src import InputError
-from src.use.ink import EMPTY, NEIGHBOURS, threshold
+from src.pictures.ink import EMPTY, NEIGHBOURS, threshold
 
 SMALLEST_CONTRAST = 0.1  # of ink to paper, as a fraction of the paper's brightness
 BOX, SIZE = 20, 28  # pixels that the ink is fitted into, and of the image around it

@@ -12,7 +12,6 @@ from torch import nn
 
 from src.experiments import MODEL4
 from src.model import build
-from src.runs import files
 from src.training import predict
 
 WEIGHTS = Path(__file__).with_name("doubt.safetensors")
@@ -39,10 +38,3 @@ def load() -> tuple[nn.Module, float]:
     network.load_state_dict(safetensors.torch.load_file(WEIGHTS))
     with safe_open(WEIGHTS, "pt") as file:
         return network.requires_grad_(False).eval(), float(file.metadata()["least"])
-
-
-def save(network: nn.Module, least: float) -> None:
-    """Keep a network, of Model4's layers, and the log-odds below which it doubts."""
-    tensors = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
-    files.write(WEIGHTS, safetensors.torch.save(tensors, {"least": repr(least)}))
-    load.cache_clear()

@@ -1,0 +1,92 @@
+"""Data by the name that an experiment says: MNIST, other data of torchvision, a folder of pictures, given digits."""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from src import InputError, data, download
+from src.data import MNIST, DataSet, Digits
+from src.datasets import folder, public
+
+GIVEN: dict[str, tuple[Digits, Digits]] = {}  # what train() was given in this process, by name
+
+
+def load(name: str, split: str = "train") -> Digits:
+    """Return the Digits of a split, as data.load() does, of the data with a name; the others are parted likewise.
+
+    name: one of data.CLASSES, "folder:PATH" or "digits:PATH" (folder.py). Raises InputError for an unknown name or
+    split, for files that are missing or bad, and for a split that leaves a class nothing to learn from."""
+    if name == MNIST.name:
+        return data.load(split)
+    train, test = whole(name)
+    digits = data.part(train, test, split)
+    if split in data.TRAINED_ON.values() and 0 in (counts := digits.labels.bincount(minlength=len(digits.of.classes))):
+        lacking = digits.of.classes[counts.argmin()]
+        raise InputError(f"{name} has nothing of class '{lacking}' to learn from in the split '{split}'; add some.")
+    return digits
+
+
+def whole(name: str) -> tuple[Digits, Digits]:
+    """Return the training and the test digits of the data with a name, each read once while it stays as it is."""
+    kind, _, path = name.partition(":")
+    if name == MNIST.name:
+        return data.load("train"), data.load("test")
+    if kind == "given":
+        if name not in GIVEN:
+            raise InputError(f"the data {name} was given to train() elsewhere; give it again: train(..., digits=...).")
+        return GIVEN[name]
+    if path:
+        return _of_folder(name, folder.listing(Path(path)))
+    return _of_torchvision(name, download.root())
+
+
+def given(train: Digits, test: Digits, classes: Sequence[str] = ()) -> tuple[Digits, Digits]:
+    """Return digits of one's own as data with a name, a mean and a deviation, and keep them for this process.
+
+    classes: what the labels 0, 1, ... stand for, by default these numbers; digits that know it are left as they are.
+    Raises InputError for labels outside the classes and for two classes of one name."""
+    if train.of != MNIST and train.of == test.of and not classes:
+        return train, test
+    if not len(train) or not len(test):
+        raise InputError("give digits to learn from and digits to be tested on: both need some.")
+    low, high = (getattr(torch.cat([train.labels, test.labels]), end)().item() for end in ("min", "max"))
+    classes = tuple(map(str, classes or range(max(high + 1, 2))))
+    if low < 0 or high >= len(classes):
+        raise InputError(f"labels must be from 0 to {len(classes) - 1}, one a class, not from {low} to {high}.")
+    if len(set(classes)) < len(classes):
+        raise InputError(f"two of the classes {', '.join(classes)} have the same name; give each its own.")
+    train, test = described("", train, test, classes)
+    name = f"given:{train.of.hash}"
+    GIVEN[name] = described(name, train, test, classes)
+    return GIVEN[name]
+
+
+def described(name: str, train: Digits, test: Digits, classes: Sequence[str]) -> tuple[Digits, Digits]:
+    """Return digits that know their data: its name, its classes, mean and deviation of its training pixels, a hash."""
+    shades, counts = np.arange(256) / 255, np.bincount(train.images.numpy().ravel(), minlength=256)
+    mean = np.average(shades, weights=counts)
+    std = np.sqrt(np.average((shades - mean) ** 2, weights=counts))
+    content = hashlib.sha256("\n".join(classes).encode())
+    for digits in (train, test):
+        content.update(digits.images.numpy())
+        content.update(digits.labels.numpy())
+    of = DataSet(name, tuple(classes), float(f"{mean:.4f}"), max(float(f"{std:.4f}"), 1e-3), content.hexdigest()[:16])
+    return Digits(train.images, train.labels, of), Digits(test.images, test.labels, of)
+
+
+@functools.lru_cache(maxsize=2)  # of a folder that changes, what it had before is let go
+def _of_folder(name, files):
+    return described(name, *_digits(*folder.read(files, ink=name.startswith("digits:"))))
+
+
+@functools.lru_cache(maxsize=2)
+def _of_torchvision(name, root):
+    return described(name, *_digits(*public.read(name, root)))
+
+
+def _digits(train, test, classes):
+    return *(Digits(torch.from_numpy(images), torch.from_numpy(labels)) for images, labels in (train, test)), classes
