@@ -72,7 +72,7 @@ def is_schedule(value: object) -> bool:
         return False
 
 
-def own(make: Callable) -> nn.Module:
+def own(make: Callable, classes: int | None = 10) -> nn.Module:
     """Make a network of one's own and try it on two images, which sets the shapes of lazy modules, too.
 
     Raises InputError for what make() needs or gives, and as check_network() does."""
@@ -88,16 +88,17 @@ def own(make: Callable) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         if set(network.parameters()) & set(() if inspect.isclass(make) else make().parameters()):
             raise InputError(f"the network {name} must be a new one for each run: make it inside the function.")
-    check_network(network)
+    check_network(network, classes=classes)
     return network.train()
 
 
 @torch.no_grad()
-def check_network(network: nn.Module, device: torch.device | str = "cpu") -> str | None:
+def check_network(network: nn.Module, device: torch.device | str = "cpu", classes: int | None = 10) -> str | None:
     """Try a network on two images; return a hint if it gives probabilities in the place of logits.
 
+    classes: how many logits it must give; None if that is not known yet.
     Raises InputError, which says what it must take and give, for a network that cannot be trained."""
-    name, must = type(network).__name__, "must take images (N, 1, 28, 28) and give (N, 10) logits"
+    name, must = type(network).__name__, f"must take images (N, 1, 28, 28) and give (N, {classes or 'classes'}) logits"
     values = torch.linspace(-0.4, 2.8, 2 * 28**2, device=device)
     try:
         logits, again = (network.eval()(values.reshape(2, 1, 28, 28)) for _ in range(2))
@@ -107,7 +108,7 @@ def check_network(network: nn.Module, device: torch.device | str = "cpu") -> str
         where = f" at line {theirs[-1].lineno}, {theirs[-1].line}" if theirs else ""
         why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(f"the network {name} {must}; with two images it fails{where}: {why}.") from error
-    if not isinstance(logits, torch.Tensor) or logits.shape != (2, 10):
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape != (2, classes or logits.shape[1]):
         remedy = "; end it with nn.Flatten()" if getattr(logits, "ndim", 0) == 4 else ""
         remedy = "; let forward() return the logits" if logits is None else remedy
         raise InputError(f"the network {name} {must}; for two images it gives {kind_of(logits)}{remedy}.")
@@ -131,19 +132,22 @@ def check_training(
     network: nn.Module, experiment: Checked, train_digits: Digits, test_digits: Digits | None = None
 ) -> None:
     """Raise InputError for digits and labels that are no such, and for a network that cannot learn from them."""
-    check_network(network, train_digits.images.device)
+    check_network(network, train_digits.images.device, classes := len(train_digits.of.classes))
     if not len(train_digits):
         raise InputError(f"{experiment.name}: there are no digits to learn from.")
     if as_images(train_digits.images).max() > train_digits.images.max():
         raise InputError(f"{experiment.name}: the pixels to learn from are 0 and 1; multiply them by 255.")
+    if test_digits and test_digits.of != train_digits.of:
+        both = f"the digits to learn from are of {train_digits.of.name}, those of the test of {test_digits.of.name}"
+        raise InputError(f"{experiment.name}: {both}; take both from the same data.")
     for digits in filter(len, [train_digits, test_digits or []]):
         low, high = torch.stack([digits.labels.min(), digits.labels.max()]).tolist()
-        if low < 0 or high > 9:
-            raise InputError(f"labels must be from 0 to 9, not from {low} to {high}.")
+        if low < 0 or high >= classes:
+            raise InputError(f"labels must be from 0 to {classes - 1}, not from {low} to {high}.")
     if 1 in (experiment.batch_size, len(train_digits)):
         try:
             with torch.random.fork_rng():  # the training draws what it would have drawn
-                copy.deepcopy(network).train()(normalize(train_digits.images[:1]))
+                copy.deepcopy(network).train()(normalize(train_digits.images[:1], train_digits.of))
         except ValueError as error:
             complaint = "its batch normalization cannot learn from one image; take batch_size=2 or more"
             raise InputError(f"{experiment.name}: {complaint}.") from error

@@ -86,6 +86,11 @@ def part(train: Digits, test: Digits, split: str) -> Digits:
     return digits[held_out if split in TRAINED_ON else ~held_out]
 
 
+def data_of(network: object) -> DataSet:
+    """Return the data that a network learned from; MNIST if it does not know."""
+    return getattr(network, "learned_from", MNIST)
+
+
 def mislabel(digits: Digits, fraction: float) -> Digits:
     """Return digits of which a fraction, drawn at random and always the same, has another label than its own."""
     if not fraction:

@@ -13,6 +13,7 @@ from torch.nn import Module
 from src.augment import Augmentation
 from src.checks import ByName, Checked, Condition, one_of, that_is, within
 from src.contract import is_optimizer, is_schedule
+from src.data import CLASSES, MNIST
 from src.model import check_layer_line
 
 ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Tanh", "Sigmoid")
@@ -79,10 +80,15 @@ class Experiment(Checked):
     batch_normalization: str = one_of("none", "hidden", default="none")  # after which convolutions
     channel_dropout: float = within(0, 0.9, default=0.0)  # probability that a channel of an image is zeroed
     augmentation: Augmentation | None = None
-    train_images: int = within(1, 60_000, default=60_000)  # the first of them, if there are more
+    train_images: int = within(1, 60_000, default=60_000)  # the first of them; of 60,000, all that the data has
     wrong_labels: float = within(0, 0.9, default=0.0)  # fraction of these that get another label than their own
     # Makes a network of your own in the place of the layer line's: a class or a function without arguments.
     network: Callable | None = that_is("a network's class", lambda make: not isinstance(make, Module), default=None)
+    data: str = that_is(  # what it learns from: datasets/
+        f"{', '.join(CLASSES)}, or 'folder:PATH' or 'digits:PATH' with a folder of pictures for each class there",
+        lambda name: name in CLASSES or re.match(r"(folder|digits|given):.", name),
+        default=MNIST.name,
+    )
 
     # What studies/recipes.py has in the place of model.block() and training.fit(), and what its experiments may vary.
     block: ClassVar[Callable | None] = None
@@ -91,7 +97,7 @@ class Experiment(Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        check_layer_line(self.layer_line)
+        check_layer_line(self.layer_line, CLASSES.get(self.data), self.data)
 
     def learning_rate(self, done: float, epoch: int) -> float:
         """Return the rate when a fraction of the training, from 0 to 1, and so many whole epochs are over."""

@@ -24,8 +24,9 @@ from torch import nn
 from src import InputError
 from src.checks import Checked  # stands for Experiment, which imports this module
 from src.contract import own
+from src.data import CLASSES
 
-IMAGE_SIZE, CLASSES, MOST_CHANNELS = 28, 10, 4096
+IMAGE_SIZE, MOST_CHANNELS = 28, 4096
 LETTERS = {"P": ("max pooling", 2, 2), "G": ("global average pooling", None, 1), "D": ("deskew", 1, 1)}
 CONVOLUTION = re.compile(
     r"(?:(?P<kernel>[1-9]\d*)x|(?P<letter>[tds]))?(?P<channels>[1-9]\d*)(?P<padded>p?)(?:s(?P<stride>[2-9]))?"
@@ -89,19 +90,25 @@ def layers(layer_line: str) -> list[Layer]:
     return line
 
 
-def check_layer_line(layer_line: str) -> None:
-    """Raise InputError for a layer line that is malformed or does not end in 10 logits."""
+def check_layer_line(layer_line: str, classes: int | None = 10, name: str = "MNIST") -> None:
+    """Raise InputError for a layer line that is malformed or does not end in a logit for each class of the data.
+
+    classes: how many these are; None if that is not known yet. name: of the data."""
     line = layers(layer_line)
     ends = f"in {line[-1].channels} maps of {line[-1].size}x{line[-1].size}" if line else "before it begins"
-    if ends != f"in {CLASSES} maps of 1x1" or not any("convolution" in layer.kind for layer in line):
-        remedy = f"must end in {CLASSES} logits of 1x1 from a convolution; end it for example with 'G t{CLASSES}'."
+    classes = classes or (max(line[-1].channels, 2) if line else 10)
+    if ends != f"in {classes} maps of 1x1" or not any("convolution" in layer.kind for layer in line):
+        remedy = f"must end in {classes} logits of 1x1 from a convolution; end it for example with 'G t{classes}'."
+        if line and line[-1].size == 1 and "convolution" in line[-1].kind:
+            right = re.sub(rf"{line[-1].channels}(?=p?(s\d)?$)", str(classes), line[-1].word)
+            remedy = f"{name} has {classes} classes; write '{right}' for its last word '{line[-1].word}'."
         raise InputError(f"layer line '{layer_line}': ends {ends}, but {remedy}")
 
 
 def build(experiment: Checked) -> nn.Sequential:
-    """Build the network of an Experiment, a child for each word: (N, 1, 28, 28) floats in, (N, 10) logits out."""
+    """Build the network of an Experiment, a child for each word: (N, 1, 28, 28) floats in, (N, classes) logits out."""
     if experiment.network:
-        return own(experiment.network)
+        return own(experiment.network, CLASSES.get(experiment.data))
     line, make = layers(experiment.layer_line), experiment.block or block
     classifier = max(i for i, layer in enumerate(line) if "convolution" in layer.kind)
     blocks = [make(layer, experiment, hidden=i != classifier) for i, layer in enumerate(line)]

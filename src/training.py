@@ -15,7 +15,7 @@ from src import InputError
 from src.augment import augment
 from src.checks import Checked
 from src.contract import as_images, check_training
-from src.data import MNIST, Digits, normalize
+from src.data import Digits, data_of, normalize
 from src.experiments import Experiment
 
 
@@ -78,7 +78,7 @@ def fit(
     Raises InputError when the loss is no longer finite, and as check_training() does."""
     check_training(network, experiment, train_digits, test_digits)
     optimizer = optimizer or make_optimizer(experiment, network)
-    network.learned_from = train_digits.of  # predict() scales pixels in the same way
+    network.learned_from = train_digits.of  # predict() needs its mean, answers its classes
     everything = torch.arange(len(train_digits), device=train_digits.labels.device)
     plan = plan or (lambda epoch: plan_epoch(experiment, epoch, everything))
     for epoch in range(start, experiment.epochs):
@@ -134,9 +134,8 @@ def predict(network: nn.Module, images: Tensor) -> Tensor:
     images: those of Digits, or as contract.as_images() takes them, on any device. Raises InputError as that does."""
     images = as_images(images)
     images = images.to(next(network.parameters(), images).device)
-    of = getattr(network, "learned_from", MNIST)
     network.eval()  # 250 images at a time: four times as many take 90 MB more and no less time
-    return torch.cat([network(normalize(batch, of)) for batch in images.split(250)])
+    return torch.cat([network(normalize(batch, data_of(network))) for batch in images.split(250)])
 
 
 def evaluate(logits: Tensor, labels: Tensor) -> tuple[float, float]:

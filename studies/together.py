@@ -74,6 +74,7 @@ def check_together(experiment: Experiment) -> None:
     ]
     techniques += ["fewer train_images"] * (experiment.train_images < 60_000)
     techniques += ["wrong_labels"] * bool(experiment.wrong_labels)
+    techniques += ["other data than MNIST"] * (experiment.data != data.MNIST.name)
     techniques += ["ghost_batches"] * (experiment.ghost_batches > 1)
     techniques += ["cutout"] * bool(experiment.augmentation and experiment.augmentation.cutout)
     techniques += ["a rate that waits for its accuracies"] * isinstance(experiment.schedule, Plateau)
@@ -244,4 +245,6 @@ class _Member:
             _, train_accuracy = evaluate(train_logits, self.train_digits.labels)
             logits = self.predict(self.test_digits.images).cpu()
             what = (self.experiment, self.seed, self.split, self.place.type, 1, tuple(self.history))
-            return Run(*what, train_accuracy, logits, self.network, self.made_by)
+            self.network.learned_from = self.test_digits.of
+            test_digits = self.test_digits.to(torch.device("cpu"))
+            return Run(*what, train_accuracy, logits, self.network, self.made_by, test_digits)

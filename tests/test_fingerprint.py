@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from src import augment, data, training
+from src import augment, training
 from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4, Constant
 from src.runs import fingerprint as module
 from src.runs import one, records
@@ -55,7 +55,7 @@ def darker(images, augmentation, draws=None):
     "place, name, changed",
     [
         (training, "augment", darker),
-        (training, "normalize", lambda images: images.float() / 255 - data.MNIST.mean),
+        (training, "normalize", lambda images, of: images.float() / 255 - of.mean),
         (nn.ReLU, "forward", lambda module, maps: torch.sigmoid(maps)),
         (nn.BatchNorm2d, "eps", None),
         (Constant, "learning_rate", lambda schedule, done, epoch: 1.001 * schedule.rate),

@@ -63,7 +63,7 @@ def test_a_run_on_another_split_sees_neither_the_test_set_nor_the_images_held_ou
     load = data.load
     monkeypatch.setattr(data, "load", lambda split: loaded.append(split) or load(split)[:128])
     assert train(replace(SHORT, epochs=1), split=split).split == split
-    assert loaded == ["train", trained_on, split]  # the first for the fingerprint, which trains another network
+    assert loaded == [split, trained_on, "train"]  # the last for the fingerprint, which trains another network
 
 
 def test_a_run_that_is_interrupted_and_resumed_twice_is_the_uninterrupted_one_bit_for_bit(few_digits, interrupt):

@@ -67,6 +67,7 @@ OTHER_VALUES = dict(
     wrong_labels=0.1,
     augmentation=Augmentation(rotation=10, translation=2, scale=0.1, until=0.9),
     network=Mine,
+    data="FashionMNIST",
 )
 
 

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from src import ROOT, InputError, data
 from src.contract import check_training
 from src.experiments import Experiment
-from src.runs.machine import make_network, reproducible
+from src.runs.machine import digits_of, make_network, reproducible
 from src.training import evaluate, fit, make_optimizer, predict
 
 # Some of the first training images to learn from, in epochs of two unequal batches, and the others to answer.
@@ -35,13 +35,14 @@ def fingerprint(experiment: Experiment) -> tuple[float, ...]:
     Always on the CPU; infinity is the last if they do not stay finite. A network of one's own is trained in single
     precision, because it may insist on it: its records stay on the machine that made them."""
     tiny, losses = replace(experiment, epochs=EPOCHS, batch_size=BATCH), []
+    digits = digits_of(experiment, "train")[:IMAGES]
     with torch.random.fork_rng(devices=[]), reproducible(), contextlib.ExitStack() as stack:
         if not experiment.network:
             stack.enter_context(_double_precision())
             stack.enter_context(_Dropout())
         torch.default_generator.manual_seed(0)  # and not that of a GPU
-        network, digits = make_network(tiny, torch.device("cpu")), data.load("train")[:IMAGES]
-        learned, others = data.mislabel(digits[:LEARNED], tiny.wrong_labels), digits[LEARNED:]
+        network, few = make_network(tiny, torch.device("cpu")), min(LEARNED, len(digits) // 2)
+        learned, others = data.mislabel(digits[:few], tiny.wrong_labels), digits[few:]
         loop = tiny.fit or fit
         check_training(network, tiny, learned)
         try:

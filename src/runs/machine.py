@@ -1,4 +1,4 @@
-"""What a run computes on: its device, its threads, its memory; and what keeps its bits the same."""
+"""What a run computes on: its data, its device, its threads, its memory; and what keeps its bits the same."""
 
 import contextlib
 import ctypes
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from src import InputError
+from src import InputError, data
 from src.experiments import Experiment
 from src.model import build
 
@@ -38,6 +38,15 @@ def make_network(experiment: Experiment, device: torch.device, threads: int = 1)
     # view() in a network of one's own ends in an error.
     suits = device.type == "cpu" and threads == 1 and not experiment.network
     return build(experiment).to(device, memory_format=torch.channels_last if suits else torch.contiguous_format)
+
+
+def digits_of(experiment: Experiment, split: str) -> data.Digits:
+    """Return the Digits of a split of an experiment's data. Raises InputError as datasets.named.load() does."""
+    if experiment.data == data.MNIST.name:
+        return data.load(split)
+    from src.datasets import named  # most experiments need none
+
+    return named.load(experiment.data, split)
 
 
 def choose_device(name: str) -> torch.device:

@@ -2,7 +2,7 @@
 
 import functools
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ from torch import nn
 from src import InputError, data
 from src.checks import check_number
 from src.contract import check_network
+from src.data import MNIST, Digits
 from src.experiments import Experiment
-from src.model import count_parameters
+from src.model import check_layer_line, count_parameters
 from src.runs import checkpoints, files
 from src.runs.fingerprint import fingerprint, not_reloaded
-from src.runs.machine import choose_device, make_network, peak_memory, reproducible
+from src.runs.machine import choose_device, digits_of, make_network, peak_memory, reproducible
 from src.runs.names import check_name
 from src.runs.progress import at_chance, progress, title
-from src.runs.records import DATA_HASH, RUNS, Record, definition, hash_of, recorded, save
+from src.runs.records import RUNS, Record, coded, definition, hash_of, recorded, save
 from src.training import Epoch, evaluate, fit, make_optimizer, predict
 
 
@@ -37,12 +38,16 @@ class Run:
     logits: torch.Tensor  # (N, 10) float32 on the CPU, of the network on the split
     network: nn.Module  # as the last epoch left it, or as the best one did if that is kept
     fingerprint: tuple[float, ...]  # of the code that trained it, see fingerprint.py
+    test_digits: Digits  # of the split, on the CPU
 
     @property
     def record(self) -> Record:
         """What is kept of this run."""
-        fields, others = definition(self.experiment, self.network), ("experiment", "logits", "network")
+        fields, others = definition(self.experiment, self.network), ("experiment", "logits", "network", "test_digits")
         same = {name: value for name, value in vars(self).items() if name not in others}
+        of = self.test_digits.of
+        if of.name != MNIST.name:
+            same |= dict(labels=coded(self.test_digits.labels), classes=of.classes)
         return Record(
             **same,
             experiment=self.experiment.name,
@@ -50,11 +55,11 @@ class Run:
             definition_hash=hash_of(fields),
             parameters=count_parameters(self.network),
             versions={"python": platform.python_version(), "torch": torch.__version__},
-            data_hash=DATA_HASH,
+            data_hash=of.hash,
             wall_seconds=round(sum(epoch.seconds for epoch in self.history), 1),
             cpu_seconds=round(sum(epoch.cpu_seconds for epoch in self.history), 1),
             peak_memory_mib=peak_memory() // 2**20,
-            predictions="".join(map(str, self.logits.argmax(dim=1).tolist())),
+            predictions=coded(self.logits.argmax(dim=1)),
         )
 
 
@@ -73,28 +78,37 @@ def train(
     checkpoint: Path | None = None,
     quiet: bool = False,
     threads: int = 1,
+    digits: tuple[Digits, Digits] | None = None,
 ) -> Run:
     """Train the network of an experiment from scratch and return the Run.
 
     seed: from 0 to 2**32 - 1; the same seed and threads on the same machine give the same history, bit for bit.
     split: what it is evaluated on: "test", "validation" or "resplit-0" to "resplit-9"; it trains on the other digits.
+    digits: to learn from and to be tested on, in the place of the experiment's data; see datasets.named.given().
     device: "auto" (CUDA, then MPS, then CPU), "cuda", "mps" or "cpu". threads: of a run on the CPU; two are faster
     than one if no other run wants the cores. quiet: print nothing, not even a progress bar.
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
     and the caller removes it. By default it lies in runs/ and is removed at the end.
     Raises InputError for a bad seed, split or device, for a changed experiment under the name of one of the series,
-    for a network of one's own that cannot be trained and for a training that diverges; Interrupted for Ctrl-C."""
+    for a network of one's own that cannot be trained, for data that is missing or has other classes than the network,
+    and for a training that diverges; Interrupted for Ctrl-C."""
+    if digits is not None:
+        experiment = replace(experiment, data=_name_of(digits))
     check_name(experiment)
-    device, made_by = check_run(seed, split, device, threads), fingerprint(experiment)
+    device, test_digits = check_run(seed, split, device, threads), digits_of(experiment, split)
+    if not experiment.network:
+        check_layer_line(experiment.layer_line, len(test_digits.of.classes), experiment.data)
+    learned, made_by = digits_of(experiment, data.TRAINED_ON[split]), fingerprint(experiment)
+    if experiment.train_images < Experiment.train_images:
+        learned = learned[: experiment.train_images]
     path = checkpoint or checkpoints.path_of(RUNS, experiment.name, seed, split)
     with reproducible(threads):
         torch.manual_seed(seed)
         network = make_network(experiment, device, threads)
-        hints = [not_reloaded(), check_network(network, device)]
+        hints = [not_reloaded(), check_network(network, device, len(test_digits.of.classes))]
         for hint in [] if quiet else filter(None, hints):
             print(hint)
         optimizer = make_optimizer(experiment, network)
-        learned, test_digits = data.load(data.TRAINED_ON[split])[: experiment.train_images], data.load(split).to(device)
         train_digits = data.mislabel(learned, experiment.wrong_labels).to(device)
         identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))
         history, memory = [], {}  # memory: what an experiment's own fit() keeps from one epoch for the next ones
@@ -103,6 +117,7 @@ def train(
             optimizer.load_state_dict(state["optimizer"])
             history, memory = state["history"], state["memory"]
         loop = functools.partial(experiment.fit, memory=memory) if experiment.fit else fit
+        test_digits = test_digits.to(device)
         shown = progress(title(experiment.name, seed, split), experiment, train_digits, network, history, quiet)
         try:
             with shown as show:
@@ -120,10 +135,19 @@ def train(
         learned = learned[: round(len(learned) * (1 - experiment.held_out))].to(device)  # with labels that are right
         _, train_accuracy = evaluate(predict(network, learned.images), learned.labels)
         logits, history = predict(network, test_digits.images).cpu(), tuple(history)
-        if (hint := at_chance(history[-1].test_accuracy, test_digits.labels)) and not quiet:
+        if (hint := at_chance(history[-1].test_accuracy, test_digits.labels, test_digits.of.classes)) and not quiet:
             print(hint)
         used = threads * experiment.ghost_batches  # each ghost batch has threads of its own
-        return Run(experiment, seed, split, device.type, used, history, train_accuracy, logits, network, made_by)
+        what = (experiment, seed, split, device.type, used, history, train_accuracy, logits, network, made_by)
+        return Run(*what, test_digits.to(torch.device("cpu")))
+
+
+def _name_of(digits):  # the name that digits of one's own get as data
+    from src.datasets import named  # most runs need none
+
+    if not isinstance(digits, tuple | list) or [type(each) for each in digits] != [Digits, Digits]:
+        raise InputError("digits must be two Digits: digits=(those to learn from, those to be tested on).")
+    return named.given(*digits)[0].of.name
 
 
 def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test", **how: Any) -> Record:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -104,9 +104,10 @@ def _in_notebook():  # of Jupyter or Colab
     return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
-def at_chance(test_accuracy: float, labels: Tensor) -> str | None:
-    """Say so if an accuracy, a fraction, is no better than one and the same answer for all labels (N,), 0 to 9."""
-    share, answer = (labels.bincount() / len(labels)).max(dim=0)
+def at_chance(test_accuracy: float, labels: Tensor, classes: Sequence[str]) -> str | None:
+    """Say so if an accuracy, a fraction, is no better than one and the same answer for all labels (N,)."""
+    share, label = (labels.bincount() / len(labels)).max(dim=0)
+    answer = classes[label]
     if test_accuracy > share + 1e-6:  # beyond rounding
         return None
     right = f"{100 * test_accuracy:.2f} % of its answers are right, {100 * share:.2f} % if it answered {answer} always"

@@ -10,19 +10,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
 from torch import nn
 
 from src import ROOT, InputError, data
-from src.download import SHA256
+from src.data import MNIST
 from src.experiments import Experiment
 from src.model import build
 from src.runs import files, own
 from src.runs.fingerprint import edited, fingerprint, same_code
+from src.runs.machine import digits_of
 from src.training import Epoch
 
 RESULTS = ROOT / "results"  # the committed evidence
 RUNS = ROOT / "runs"  # what this clone ran last, in notebooks or with other epochs; not committed
-DATA_HASH = hashlib.sha256("".join(SHA256.values()).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,16 @@ class Record:
     device: str
     threads: int
     versions: dict  # of Python and torch
-    data_hash: str  # of the checksums of the four MNIST files
+    data_hash: str  # of its data: see data.DataSet
     wall_seconds: float  # of training and evaluation
     cpu_seconds: float  # the same, of all threads
     peak_memory_mib: int
     history: tuple  # of Epochs
-    predictions: str  # one digit per image of the split, by the network that the run ends with
+    predictions: str  # for each image of the split, by the network that the run ends with; see coded()
     train_accuracy: float | None = None  # of that network on its training images, as they are; older records lack it
     fingerprint: tuple = ()  # of the code that trained it, see fingerprint.py; older records lack it
+    labels: str = ""  # of other data than MNIST: what is true, as the predictions; and the names of the classes
+    classes: tuple = MNIST.classes
 
     @property
     def final(self) -> Epoch:
@@ -57,7 +60,12 @@ class Record:
     @property
     def right(self) -> list[bool]:
         """Which images of the split the predictions get right."""
-        return list(map(str.__eq__, self.predictions, _labels(self.split)))
+        return list(map(str.__eq__, self.predictions, self.truth))
+
+    @property
+    def truth(self) -> str:
+        """What the predictions should be."""
+        return self.labels or _labels(self.split)
 
     @property
     def hash(self) -> str:
@@ -122,9 +130,12 @@ def _hash_in(path):  # of the record in a file, or of the bytes of a damaged one
 
 
 def _text(record):  # JSON that diffs well: a line per field, per epoch and per hundred predictions
-    fields = {name: json.dumps(value, sort_keys=True, default=str) for name, value in vars(record).items()}
-    hundreds = [record.predictions[i : i + 100] for i in range(0, len(record.predictions), 100)]
-    for name, lines in {"history": map(dataclasses.astuple, record.history), "predictions": hundreds}.items():
+    kept = vars(record) if record.labels else {k: v for k, v in vars(record).items() if k not in ("labels", "classes")}
+    fields = {name: json.dumps(value, sort_keys=True, default=str) for name, value in kept.items()}
+    parts = {"history": map(dataclasses.astuple, record.history)}
+    for name in ("predictions", "labels"):
+        parts |= {name: [kept[name][i : i + 100] for i in range(0, len(kept[name]), 100)]} if name in kept else {}
+    for name, lines in parts.items():
         fields[name] = "[\n  " + ",\n  ".join(map(json.dumps, lines)) + "\n ]"
     return "{\n" + ",\n".join(f' "{name}": {value}' for name, value in fields.items()) + "\n}\n"
 
@@ -134,8 +145,8 @@ def load(path: Path) -> Record:
     try:
         fields = json.loads(path.read_text())
         fields["history"] = tuple(Epoch(*epoch) for epoch in fields["history"])
-        fields["predictions"] = "".join(fields["predictions"])
-        fields["fingerprint"] = tuple(fields.get("fingerprint", ()))
+        fields |= {name: "".join(fields.get(name, ())) for name in ("predictions", "labels")}
+        fields |= {name: tuple(fields[name]) for name in ("fingerprint", "classes") if name in fields}
         record = Record(**fields)
         complaint = _complaint(record, path)
     except (OSError, TypeError, ValueError, IndexError, KeyError) as error:
@@ -146,16 +157,16 @@ def load(path: Path) -> Record:
 
 
 def _complaint(record, path):  # what is wrong with a record, or None
-    if record.data_hash != DATA_HASH:
-        return "is from another data set"
+    if ("data" not in record.definition) != (record.data_hash == MNIST.hash and not record.labels):
+        return "is from another data set than it says"
     if record.definition_hash != hash_of(record.definition):
         return "has a definition that does not match its hash"
     if path.parts[-3:] != (record.split, record.experiment, f"seed-{record.seed}.json"):
         return f"says it is {record.experiment}, seed {record.seed}, on {record.split}, but lies elsewhere"
     if [epoch.epoch for epoch in record.history] != list(range(1, record.definition["epochs"] + 1)):
         return "does not have one line per epoch"
-    if len(record.predictions) != len(_labels(record.split)):
-        return f"has {len(record.predictions)} predictions for {len(_labels(record.split))} images"
+    if len(record.predictions) != len(record.truth):
+        return f"has {len(record.predictions)} predictions for {len(record.truth)} images"
     claimed, given = record.final.test_accuracy, fmean(record.right)
     if abs(claimed - given) > 1e-6:
         return f"claims a final accuracy of {claimed:.4f}, but its predictions give {given:.4f}"
@@ -163,8 +174,18 @@ def _complaint(record, path):  # what is wrong with a record, or None
 
 
 @functools.cache
-def _labels(split):  # as a string of digits
-    return "".join(map(str, data.load(split).labels.tolist()))
+def _labels(split):
+    return coded(data.load(split).labels)
+
+
+def coded(labels: torch.Tensor) -> str:
+    """Return labels (N,) as text, a character each: 0 to 9 as they are, then those that follow in Unicode."""
+    return "".join(chr(ord("0") + label) for label in labels.tolist())
+
+
+def decoded(text: str) -> torch.Tensor:
+    """Return the labels (N,) int64 of a text that coded() gave."""
+    return torch.tensor([ord(letter) - ord("0") for letter in text])
 
 
 def recorded(
@@ -178,7 +199,7 @@ def recorded(
     """Return the Records that a folder has of an experiment, by seed, without stale ones; unless quiet, say which.
 
     seeds: None for all. made_by: the fingerprint of today's code, if it is known. Stale is what is of another
-    definition, or of code that trains otherwise (fingerprint.py)."""
+    definition, of data that has changed, or of code that trains otherwise (fingerprint.py)."""
     if seeds is None:
         found = {record.seed: record for record in load_of(experiment.name, folder, split)}
     else:
@@ -188,15 +209,23 @@ def recorded(
         return {}
     expected, made_by = definition_hash(experiment), made_by or fingerprint(experiment)
     defined = {seed: record for seed, record in found.items() if record.definition_hash == expected}
-    fresh = {seed: record for seed, record in defined.items() if same_code(record.fingerprint, made_by)}
+    today = data_hash(experiment)
+    same_data = {seed: record for seed, record in defined.items() if record.data_hash == today}
+    fresh = {seed: record for seed, record in same_data.items() if same_code(record.fingerprint, made_by)}
     for stale, why in [
         (found.keys() - defined, "have other settings or another network"),
-        (defined.keys() - fresh, f"were made by other code than today's{edited()}"),
+        (defined.keys() - same_data, f"learned from what {experiment.data} was before it changed"),
+        (same_data.keys() - fresh, f"were made by other code than today's{edited()}"),
     ]:
         if stale and not quiet:
             of = f"{experiment.name} (seeds {', '.join(map(str, sorted(stale)))})"
             print(f"Records of {of} in {folder / split} {why}; they are not used.", flush=True)
     return fresh
+
+
+def data_hash(experiment: Experiment) -> str:
+    """Return the hash of the data of an experiment, as it is today."""
+    return MNIST.hash if experiment.data == MNIST.name else digits_of(experiment, "test").of.hash
 
 
 def load_of(name: str, folder: Path, split: str = "test") -> list[Record]:

@@ -18,9 +18,10 @@ from unittest import mock
 import torch
 from tqdm import tqdm
 
-from src import InputError, data
+from src import InputError
 from src.experiments import Experiment
 from src.runs import progress
+from src.runs.machine import digits_of
 from src.runs.one import Interrupted, run_one
 from src.runs.progress import EpochBar, title
 from src.runs.records import RUNS, Record
@@ -50,7 +51,9 @@ def run_several(tasks: Sequence[Task], folder: Path = RUNS, jobs: int | None = N
         return [done[experiment.name, seed] for experiment, seed in tasks]
 
 
-def _travels(experiment):  # to another process, which does not have what a notebook or a script defines
+def _travels(experiment):  # to another process, which does not have what a notebook or a script defines, or was given
+    if experiment.data.startswith("given:"):
+        return False
     try:
         return b"__main__" not in pickle.dumps(experiment)
     except (pickle.PicklingError, AttributeError, TypeError):
@@ -63,7 +66,8 @@ def in_processes(
     """Yield the Records of tasks as processes of this machine finish them; the bar counts their epochs meanwhile.
 
     how: as train() is told. Raises InputError for a process that was killed."""
-    data.load("test")  # once, so that not every process fetches it
+    for experiment in {experiment.data: experiment for experiment, _ in tasks}.values():
+        digits_of(experiment, "test")  # once, so that not every process fetches them
     processes = multiprocessing.get_context("spawn")
     notes, others = processes.SimpleQueue(), set(multiprocessing.active_children())  # notes: arguments of bar.note()
     pool = ProcessPoolExecutor(jobs, processes, initializer=_follow_parent, initargs=[notes])

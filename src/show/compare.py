@@ -26,6 +26,7 @@ def compare(experiment: Experiment, against: str | Experiment, seeds: Iterable[i
     compared."""
     check_name(experiment)
     base, seeds = _experiment(against), checked(seeds)
+    check_same_data(experiment, base)
     if remedy := _nothing_to_compare(experiment, base):
         return say(remedy)
     base = with_epochs(base, experiment.epochs)
@@ -60,6 +61,14 @@ def _experiment(against):  # the one that a name says
         raise InputError(f"cannot compare with {against!r:.40}; {remedy}.")
     check_name(against)
     return against
+
+
+def check_same_data(experiment: Experiment, base: Experiment) -> None:
+    """Raise InputError for experiments on different data."""
+    if experiment.data != base.data:
+        on = f"{experiment.name} is on {experiment.data}, {base.name} on {base.data}"
+        remedy = f"compare it with replace(..., name='{base.name}-there', data={experiment.data!r})"
+        raise InputError(f"{on}: accuracies on different data are not compared; {remedy}.")
 
 
 def checked(seeds: Iterable[int]) -> list[int]:

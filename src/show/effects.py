@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from src import InputError
-from src.data import normalize
+from src.data import data_of, normalize
 from src.experiments import Experiment
 from src.runs.records import Record
 from src.show.figures import BLUE, GREEN, show_losses, styled
@@ -25,7 +25,7 @@ def pooled(network: nn.Sequential, image: torch.Tensor) -> Figure:
         raise InputError("this network has no global average pooling of a layer line; end that with 'G t10'.")
     network.eval()
     with torch.no_grad():
-        maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None]))[0].numpy()
+        maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None], data_of(network)))[0].numpy()
     figure, axes = plt.subplots(1, len(maps) + 1, figsize=(10, 1.5), width_ratios=[1.6, *[1] * len(maps)])
     axes[0].imshow(image[0].numpy(), cmap="gray_r")
     for ax, each in zip(axes[1:], maps, strict=True):
@@ -51,11 +51,11 @@ def dropped(network: nn.Sequential, image: torch.Tensor, passes: int = 5) -> Fig
     network.eval()
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)
-        before = network[: block + 1](normalize(image[None]))[0].numpy()
+        before = network[: block + 1](normalize(image[None], data_of(network)))[0].numpy()
         for part in network[block].modules():
             if isinstance(part, nn.Dropout2d):
                 part.train()
-        shown = [network[: block + 1](normalize(image[None]))[0].numpy() for _ in range(passes)]
+        shown = [network[: block + 1](normalize(image[None], data_of(network)))[0].numpy() for _ in range(passes)]
     network.eval()
     figure, axes = plt.subplots(passes, len(before), figsize=(10, 1.05 * passes + 0.6), squeeze=False)
     for row, maps in zip(axes, shown, strict=True):

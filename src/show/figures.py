@@ -17,9 +17,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from src import ROOT
-from src.data import Digits
+from src.data import MNIST, Digits
 from src.experiments import SERIES
-from src.model import CLASSES
 from src.runs import files
 from src.runs.records import Record
 from src.show.significance import accuracy_interval, mean_interval
@@ -74,7 +73,7 @@ def digits_grid(images: torch.Tensor, captions: Sequence[str] | None = None, tit
 @styled
 def history(records: Sequence[Record]) -> Figure:
     """Draw how runs of one experiment went, accuracy and loss after each epoch; of several: mean, 95 % interval."""
-    first, goal = records[0], goal_of(records[0].experiment)
+    first, goal = records[0], goal_of(records[0])
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
     for ax, quantity, factor in [(left, "accuracy", 100), (right, "loss", 1)]:
         look = dict(color=ORANGE, linestyle="--", marker="o", markersize=4, label="train while learning")
@@ -82,7 +81,8 @@ def history(records: Sequence[Record]) -> Figure:
         look = dict(color=BLUE, linestyle="-", marker="s", markersize=4, label=first.split)
         _draw_mean(ax, records, f"test_{quantity}", factor, **look)
         _show_epochs(ax, len(first.history))
-    left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
+    if goal:
+        left.axhline(goal, label=f"{goal} %", **TARGET_LINE)
     _cut_off(left, [*values(records, "train accuracy while learning"), *values(records, "test accuracy")])
     left.legend(loc="best")
     show_losses(right, "cross-entropy")
@@ -93,9 +93,11 @@ def history(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def goal_of(name: str) -> float:
-    """Return the test accuracy, in percent, that an experiment of the series aims at; GOAL for all others."""
-    target = SERIES[name].target if name in SERIES else ()
+def goal_of(record: Record) -> float | None:
+    """Return the test accuracy, in percent, that an experiment of the series aims at; GOAL for all others on MNIST."""
+    if record.labels:  # other data
+        return None
+    target = SERIES[record.experiment].target if record.experiment in SERIES else ()
     return next((condition.bound for condition in target if condition.quantity == "test accuracy"), GOAL)
 
 
@@ -131,39 +133,59 @@ def _cut_off(ax, accuracies, usual=98, what="accuracy", top=100.05):
 
 
 @styled
-def confusion(labels: Sequence[int], predictions: Sequence[int], title: str) -> Figure:
-    """Draw the confusion matrix of labels and predictions, (N,) integers 0 to 9: which digit is mistaken for which."""
-    counts = np.zeros((CLASSES, CLASSES), dtype=int)
+def confusion(
+    labels: Sequence[int], predictions: Sequence[int], title: str, classes: Sequence[str] = MNIST.classes
+) -> Figure:
+    """Draw the confusion matrix of labels and predictions, (N,) integers: which class is mistaken for which."""
+    counts = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
     mistakes = counts - np.diag(np.diag(counts))
-    figure, ax = plt.subplots(figsize=(6, 5.4))
+    few = len(classes) <= 12
+    figure, ax = plt.subplots(figsize=(6, 5.4) if few else (9.5, 8.6))
     ax.grid(False)
     shades = ax.imshow(mistakes, cmap="Blues", vmin=0, vmax=MOST_MISTAKES)
     for (true, predicted), count in np.ndenumerate(counts):
         color = "gray" if true == predicted else "white" if count > MOST_MISTAKES / 2 else "black"
-        look = dict(ha="center", va="center", fontsize=8 if true == predicted else 10, color=color)
+        small = true == predicted or not few
+        look = dict(ha="center", va="center", fontsize=(8 if few else 6) if small else 10, color=color)
         ax.text(predicted, true, count or "", **look)
-    ax.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="predicted digit", ylabel="true digit", title=title)
+    kind = _kind_of(classes)
+    ax.set(xlabel=f"predicted {kind}", ylabel=f"true {kind}", title=title)
+    _name_classes(ax, classes)
+    ax.set_yticks(range(len(classes)), classes)
     bar = dict(ticks=range(0, MOST_MISTAKES + 1, 2), extend="max" if mistakes.max() > MOST_MISTAKES else "neither")
     figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85, **bar)
     return figure
 
 
+def _kind_of(classes):
+    return "digit" if tuple(classes) == MNIST.classes else "class"
+
+
+def _name_classes(ax, classes):  # on the x axis; long names stand upright
+    ax.set_xticks(range(len(classes)), classes, rotation=90 if max(map(len, classes)) > 3 else 0)
+
+
 @styled
-def per_digit(labels: Sequence[int], predictions: Sequence[int], title: str) -> Figure:
-    """Draw the accuracy on each digit, its 95 % interval and its mistakes; labels (N,) have every digit."""
+def per_digit(
+    labels: Sequence[int], predictions: Sequence[int], title: str, classes: Sequence[str] = MNIST.classes
+) -> Figure:
+    """Draw the accuracy on each digit, or class, that labels (N,) have, its 95 % interval and its mistakes."""
     labels, right = np.asarray(labels), np.asarray(labels) == np.asarray(predictions)
-    each = [right[labels == digit] for digit in range(CLASSES)]
+    there, kind = np.unique(labels), _kind_of(classes)
+    each = [right[labels == label] for label in there]
     accuracies = np.array([100 * one.mean() for one in each])
     lows, highs = 100 * np.array([accuracy_interval(int(one.sum()), len(one)) for one in each]).T
     figure, ax = plt.subplots(figsize=(9, 4))
-    look = dict(fmt="s", color=BLUE, capsize=4, linewidth=1.5, label="a digit, its mistakes, sampling error (95 %)")
-    ax.errorbar(range(CLASSES), accuracies, yerr=[accuracies - lows, highs - accuracies], **look)
+    look = dict(fmt="s", color=BLUE, capsize=4, linewidth=1.5)
+    look["label"] = f"a {kind}, its mistakes, sampling error (95 %)"
+    ax.errorbar(there, accuracies, yerr=[accuracies - lows, highs - accuracies], **look)
     place = dict(xytext=(9, 0), textcoords="offset points", va="center", path_effects=HALO)
-    for digit, (one, accuracy) in enumerate(zip(each, accuracies, strict=True)):
-        ax.annotate(f"{(~one).sum()}", (digit, accuracy), **place)
+    for label, one, accuracy in zip(there, each, accuracies, strict=True):
+        ax.annotate(f"{(~one).sum()}", (label, accuracy), **place)
     ax.axhline(100 * right.mean(), label=f"all: {(~right).sum()} mistakes, {100 * right.mean():.2f} %", **TARGET_LINE)
-    ax.set(xticks=range(CLASSES), xlabel="true digit", xlim=(-0.5, CLASSES - 0.3), title=title)
+    ax.set(xlabel=f"true {kind}", xlim=(-0.5, len(classes) - 0.3), title=title)
+    _name_classes(ax, classes)
     _cut_off(ax, lows, usual=97)
     ax.legend(loc="lower left")
     return figure
@@ -174,9 +196,16 @@ def mistakes(digits: Digits, logits: torch.Tensor, title: str) -> Figure:
     confidence, answers = logits.softmax(dim=1).max(dim=1)
     wrong = (answers != digits.labels).nonzero().flatten()
     shown = wrong[confidence[wrong].argsort(descending=True)][:20]
-    captions = [f"true {digits.labels[i]}, read\nas {answers[i]} ({100 * confidence[i]:.0f} %)" for i in shown]
+    captions = read_as(digits, answers, confidence, shown)
     title += f": {len(wrong)} mistakes, the {len(shown)} of most confidence"
     return digits_grid(digits.images[shown], captions, title)
+
+
+def read_as(digits: Digits, answers: torch.Tensor, confidence: torch.Tensor, shown: torch.Tensor) -> list[str]:
+    """Return a caption for each image shown (indices): what it is, what it was read as, with which confidence."""
+    names, long = digits.of.classes, max(map(len, digits.of.classes)) > 3
+    form = "{}, not\n{} ({:.0f} %)" if long else "true {}, read\nas {} ({:.0f} %)"
+    return [form.format(names[digits.labels[i]], names[answers[i]], 100 * confidence[i]) for i in shown]
 
 
 @styled
@@ -190,8 +219,9 @@ def series(records_by_name: Records, question: str = "What does each model reach
         look["label"] = f"{name}, {records[0].parameters:,} parameters, {seeds}"
         _draw_mean(ax, records, "test_accuracy", 100, **look)
     ends = [end for records in records_by_name.values() for end in values(records, "test accuracy")]
-    goal = max(map(goal_of, records_by_name))
-    ax.axhline(goal, label=f"{goal} %", **TARGET_LINE)
+    goals = [goal for records in records_by_name.values() if (goal := goal_of(records[0]))]
+    if goals:
+        ax.axhline(max(goals), label=f"{max(goals)} %", **TARGET_LINE)
     _cut_off(ax, ends, what="test accuracy", top=max(99.7, max(ends) + 0.05))
     single = all(len(records) < 3 for records in records_by_name.values())
     ax.set_title(f"{question} {'A line per seed' if single else 'Mean over seeds, 95 % interval'}")

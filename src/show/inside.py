@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from src import InputError
 from src.augment import Augmentation, augment
 from src.contract import as_images
-from src.data import Digits, normalize
-from src.model import CLASSES, IMAGE_SIZE
-from src.show.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, digits_grid, styled
+from src.data import MNIST, Digits, data_of, normalize
+from src.model import IMAGE_SIZE
+from src.show.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, digits_grid, read_as, styled
 from src.training import predict
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "white", "#D55E00"])  # below zero, zero, above it
@@ -44,7 +44,7 @@ def maps_of(network: nn.Module, ink: Tensor) -> list[tuple[str, nn.Module, Tenso
     parts = [part for part in network.modules() if isinstance(part, tuple(STEPS)) or not list(part.children())]
     hooks = [part.register_forward_hook(keep) for part in parts]
     try:
-        network(normalize(255 * ink))
+        network(normalize(255 * ink, data_of(network)))
     finally:
         for hook in hooks:
             hook.remove()
@@ -70,7 +70,7 @@ def feature_maps(network: nn.Module, image: Tensor) -> Figure:
     ink = _one(network, image)
     rows = [("image", ink[0]), *((name, maps[0]) for name, _, maps in maps_of(network, ink))]
     logits = predict(network, ink)[0]
-    rows = rows[:-1] if rows[-1][1].shape == (CLASSES, 1, 1) else rows  # they are the logits
+    rows = rows[:-1] if rows[-1][1].shape == (len(data_of(network).classes), 1, 1) else rows  # they are the logits
     return _maps([*rows, ("logits, 0 to 9", logits.view(-1, 1, 1))], f"Layer by layer to the answer: {logits.argmax()}")
 
 
@@ -100,7 +100,7 @@ def _signed(ax, values, scale, **options):
 def gradient_times_input(network: nn.Module, image: Tensor) -> Tensor:
     """Return (28, 28): the ink of each pixel times the gradient of the answer's logit (Shrikumar et al. 2016)."""
     ink = _one(network, image).requires_grad_()
-    [gradient] = torch.autograd.grad(network(normalize(255 * ink)).max(), ink)
+    [gradient] = torch.autograd.grad(network(normalize(255 * ink, data_of(network))).max(), ink)
     return (gradient * ink)[0, 0].detach()
 
 
@@ -179,27 +179,29 @@ def confused(network: nn.Module, digits: Digits) -> Figure:
     wrong = (answers != digits.labels).sum().item()
     if not wrong:
         raise InputError(f"the network reads all of these {len(digits)} digits right; give more: data.load('test').")
-    counts = torch.zeros(CLASSES, CLASSES).index_put_((digits.labels, answers), torch.tensor(1.0), accumulate=True)
-    one, other = divmod((counts + counts.T).triu(diagonal=1).argmax().item(), CLASSES)  # mistakes both ways
+    names = digits.of.classes
+    counts = torch.zeros(len(names), len(names))
+    counts.index_put_((digits.labels, answers), torch.tensor(1.0), accumulate=True)
+    one, other = divmod((counts + counts.T).triu(diagonal=1).argmax().item(), len(names))  # mistakes both ways
     ways = [((digits.labels == a) & (answers == b)).nonzero().flatten() for a, b in [(one, other), (other, one)]]
     shown = torch.cat([way[confidence[way].argsort(descending=True)][:10] for way in ways])
-    captions = [f"true {digits.labels[i]}, read\nas {answers[i]} ({100 * confidence[i]:.0f} %)" for i in shown]
-    title = f"{one} and {other} are confused most: {sum(map(len, ways))} of {wrong} mistakes"
+    captions = read_as(digits, answers, confidence, shown)
+    title = f"{names[one]} and {names[other]} are confused most: {sum(map(len, ways))} of {wrong} mistakes"
     return digits_grid(digits.images[shown], captions, title)
 
 
 def invented(network: nn.Module, steps: int = 200) -> Tensor:
-    """Return ten images (10, 1, 28, 28), ink from 0 to 1: noise, changed until each is read as its digit.
+    """Return an image for each class (10, 1, 28, 28), ink from 0 to 1: noise, changed until it is read as that.
 
     Gradient ascent on the logit and the log-probability. Blur, random maps of the image and a price of ink leave little
     but strokes (Olah et al., Feature Visualization, Distill 2017). The same network gives the same images."""
-    draw = torch.Generator().manual_seed(0)
-    paint = _ink(network, torch.rand(CLASSES, 1, IMAGE_SIZE, IMAGE_SIZE, generator=draw)).requires_grad_()
-    blur, digits = BLUR.to(paint.device), torch.arange(CLASSES, device=paint.device)
+    draw, classes = torch.Generator().manual_seed(0), len(data_of(network).classes)
+    paint = _ink(network, torch.rand(classes, 1, IMAGE_SIZE, IMAGE_SIZE, generator=draw)).requires_grad_()
+    blur, digits = BLUR.to(paint.device), torch.arange(classes, device=paint.device)
     optimizer = torch.optim.Adam([paint], lr=0.1)
     for _ in range(steps):
-        ink, draws = F.conv2d(paint, blur, padding=1), torch.rand(4, CLASSES, generator=draw).to(paint.device)
-        logits = network(normalize(augment(255 * ink, JITTER, draws)))
+        ink, draws = F.conv2d(paint, blur, padding=1), torch.rand(4, classes, generator=draw).to(paint.device)
+        logits = network(normalize(augment(255 * ink, JITTER, draws), data_of(network)))
         loss = F.cross_entropy(logits, digits, reduction="sum") - logits.diagonal().sum() + INK_PRICE * ink.sum()
         [paint.grad] = torch.autograd.grad(loss, paint)  # of the image alone: the network stays as it is
         optimizer.step()
@@ -211,9 +213,11 @@ def invent(network: nn.Module) -> Figure:
     """Draw the images that invented() gives, with the logit of their digit before and after."""
     noise, images = invented(network, steps=0), invented(network)
     before, after = predict(network, noise), predict(network, images)
-    captions = [f"for {i}: logit\n{before[i, i]:.1f} → {after[i, i]:.1f}" for i in range(CLASSES)]
-    read = (after.argmax(dim=1).cpu() == torch.arange(CLASSES)).sum()
-    title = f"Ten images that the network invented, one for each digit: it reads {read} of them as that digit"
+    names = data_of(network).classes
+    captions = [f"for {name}: logit\n{before[i, i]:.1f} → {after[i, i]:.1f}" for i, name in enumerate(names)]
+    read = (after.argmax(dim=1).cpu() == torch.arange(len(names))).sum()
+    kind, number = ("digit", "Ten") if names == MNIST.classes else ("class", len(names))
+    title = f"{number} images that the network invented, one for each {kind}: it reads {read} of them as that {kind}"
     return digits_grid(255 * images.cpu(), captions, title)
 
 

@@ -15,8 +15,9 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from src import ROOT, data
+from src import ROOT
 from src.checks import check_number
+from src.data import MNIST
 from src.experiments import SERIES, Experiment
 from src.model import build, count_parameters, layers
 from src.runs.names import changes, check_name, with_epochs
@@ -105,14 +106,19 @@ def show(text: str, **metadata: str) -> None:
 
 def report(run: Run) -> None:
     """Keep the record of a run in runs/; show its results, draw them into images/ too, and say what they mean."""
-    record, name, test = run.record, run.experiment.name, data.load(run.split)
+    record, name, test = run.record, run.experiment.name, run.test_digits
     save(record, RUNS)
     print(text(summary({name: [record]})))
-    answers = run.logits.argmax(dim=1)
+    answers, classes = run.logits.argmax(dim=1), test.of.classes
+    kind = "digit" if classes == MNIST.classes else "class"
+    several = "digits" if kind == "digit" else "classes"
+    title = f"{name}: which {several} are mistaken for which?"
     drawn = {
         "history": figures.history([record]),
-        "confusion": figures.confusion(test.labels, answers, f"{name}: which digits are mistaken for which?"),
-        "per-digit": figures.per_digit(test.labels, answers, f"{name}: how many of each digit are read right?"),
+        "confusion": figures.confusion(test.labels, answers, title, classes),
+        f"per-{kind}": figures.per_digit(
+            test.labels, answers, f"{name}: how many of each {kind} are read right?", classes
+        ),
         "mistakes": figures.mistakes(test, run.logits, name),
     }
     for kind, figure in drawn.items():

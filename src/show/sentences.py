@@ -4,11 +4,10 @@ import operator
 from collections.abc import Sequence
 from statistics import fmean
 
-from src import data
 from src.checks import Condition
 from src.runs.names import epochs_set
 from src.runs.progress import at_chance
-from src.runs.records import Record
+from src.runs.records import Record, decoded
 from src.show.significance import RESPLITS, effect, sampling_error
 from src.show.tables import QUANTITIES, interval, values
 
@@ -50,13 +49,16 @@ def analysis(record: Record, target: Sequence[Condition], resplits: Sequence[Rec
         "points (95 %), before any difference between seeds.",
     ]
     if not early:
-        lines[0] += f" {EASIER}; on equally hard images the gap is larger." * (record.split == "test")
+        lines[0] += f" {EASIER}; on equally hard images the gap is larger." * (
+            record.split == "test" and not record.labels
+        )
         lines += [over_fitting(resplits)] if resplits else []
         lines.append(
             f"The best epoch was number {best.epoch} with {100 * best.test_accuracy:.2f} %. Reporting it would add "
             f"{100 * best.test_accuracy - test:.2f} points of test-set selection bias; the series reports the last."
         )
-    lines += [hint] if (hint := at_chance(record.final.test_accuracy, data.load(record.split).labels)) else []
+    hint = at_chance(record.final.test_accuracy, decoded(record.truth), record.classes)
+    lines += [hint] * bool(hint)
     lines += [f"Target {line}." for line in verdicts(target, [record], resplits)]
     if not target and record.experiment.endswith(epochs_set(epochs)):
         lines.append(f"The number of epochs was set to {epochs} for this run, so its target is not judged.")

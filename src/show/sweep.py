@@ -22,7 +22,7 @@ def sweep(experiment: Experiment, field: str, choices: Iterable, seeds: Iterable
     Values are compared with the experiment's own, or with the first one if that is not among them. Runs are found or
     trained as compare() does. Raises InputError for an unknown field, a refused value and fewer than two values."""
     check_name(experiment)
-    names = [each.name for each in fields(experiment) if each.name not in ("name", "target", "epochs")]
+    names = [each.name for each in fields(experiment) if each.name not in ("name", "target", "epochs", "data")]
     if field not in [*names, "epochs"]:
         raise InputError(f"an experiment has no setting {field!r} to sweep; try {nearest(field, names)}.")
     of = f"{field.replace('_', ' ')} of {experiment.name}"
@@ -34,8 +34,8 @@ def choose(
 ) -> Figure:
     """Do as sweep() with changes of several fields: a label -> the fields that change, {} for the experiment itself."""
     changed = {field for change in changes.values() for field in change}
-    if changed & {"name", "target", "epochs"}:
-        raise InputError("a setting changes neither name nor target; runs of unequal length get no verdict.")
+    if changed & {"name", "target", "epochs", "data"}:
+        raise InputError("a setting changes neither name, target nor data; runs of unequal length get no verdict.")
     if experiment.network and (
         unread := changed & {"layer_line", "activation", "batch_normalization", "channel_dropout"}
     ):

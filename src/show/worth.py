@@ -5,9 +5,9 @@ from statistics import median
 import torch
 from matplotlib.figure import Figure
 
-from src import InputError, data
+from src import InputError
 from src.experiments import Experiment
-from src.runs.machine import choose_device, make_network, reproducible
+from src.runs.machine import choose_device, digits_of, make_network, reproducible
 from src.runs.names import check_name, with_epochs
 from src.runs.records import RESULTS, recorded
 from src.show import figures
@@ -50,7 +50,7 @@ def worth(experiment: Experiment, before: Experiment) -> Figure:
 
 def ratio_of_seconds(experiment: Experiment, before: Experiment) -> float:
     """Return how much longer a step of one experiment takes than one of another: the median of pairs, timed in turn."""
-    device, digits = choose_device("auto"), data.load("train")[:IMAGES]
+    device, digits = choose_device("auto"), digits_of(experiment, "train")[:IMAGES]
     digits = digits.to(device)
     with reproducible(), torch.random.fork_rng():
         both = [with_epochs(each, ROUNDS) for each in (experiment, before)]

@@ -10,7 +10,7 @@ from torch import nn
 
 from src import data
 from src.experiments import MODEL4, Experiment
-from src.model import CLASSES, build, count_parameters, layers
+from src.model import build, count_parameters, layers
 from src.show.figures import GOAL
 from src.show.sentences import verdicts
 from src.show.significance import RESPLITS
@@ -193,7 +193,7 @@ def mistakes_by_digit(tests_by_name: Records) -> Iterator[Row]:
     labels = data.load("test").labels.numpy()
     for name in [*FRONTIER, "Model4"]:
         wrong = ~np.array([record.right for record in tests_by_name[name]])
-        by_digit = {str(digit): f"{1000 * wrong[:, labels == digit].mean():.1f}" for digit in range(CLASSES)}
+        by_digit = {str(digit): f"{1000 * wrong[:, labels == digit].mean():.1f}" for digit in range(10)}
         yield {"network": name} | by_digit | {"all": f"{1000 * wrong.mean():.1f}"}
 
 
@@ -201,7 +201,7 @@ def lost_first(rows: Sequence[Row]) -> str:
     """Show mistakes_by_digit(), and in which order the digits lose most from the largest network to the smallest."""
     by_name = {row["network"]: row for row in rows}
     smallest, *_, largest = (by_name[name] for name in FRONTIER)
-    lost = {digit: float(smallest[digit]) - float(largest[digit]) for digit in map(str, range(CLASSES))}
+    lost = {digit: float(smallest[digit]) - float(largest[digit]) for digit in map(str, range(10))}
     order = ", ".join(sorted(lost, key=lost.get, reverse=True))
     networks = f"{smallest['network']} errs on them than {largest['network']}"
     return f"{markdown(rows)}\n\nThe digits by how much more often {networks}: {order}."

@@ -68,7 +68,7 @@ def figures(evidence: Evidence) -> Drawings:
         f"{words}\n{of.before[0].experiment} → {of.name}": of for words, of in zip(ADDED, ladder(tests), strict=True)
     }
     techniques = dict(zip(ABLATION, ablation(tests), strict=True))
-    goal = shown.goal_of(MODEL4.name)
+    goal = shown.goal_of(tests[MODEL4.name][0])
     above = [name for name in SERIES if fmean(values(tests[name], "test accuracy")) >= goal]
     return with_sources(
         {
