@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from src import InputError
 from src.checks import Checked, kind_of  # Checked stands for Experiment, which needs this module
-from src.data import Digits, normalize
+from src.data import MNIST, Digits, normalize
 
 
-def as_images(images: Tensor) -> Tensor:
+def as_images(images: Tensor, dark: bool = False) -> Tensor:
     """Return images of shape (28, 28), (N, 28, 28) or (N, 1, 28, 28) as (N, 1, 28, 28) pixels.
 
-    Raises InputError for other shapes, and for values as pixels() does."""
+    dark: whether uint8 images may be dark. Raises InputError for other shapes, and for values as pixels() does."""
     shape = getattr(images, "shape", ())
     if shape not in [(28, 28), (*shape[:1], 28, 28), (*shape[:1], 1, 28, 28)]:
         raise InputError(f"images must be of shape (28, 28), (N, 28, 28) or (N, 1, 28, 28), not {kind_of(images)}.")
-    images = pixels(images if isinstance(images, Tensor) else torch.from_numpy(np.array(images)))
+    images = pixels(images if isinstance(images, Tensor) else torch.from_numpy(np.array(images)), dark)
     return images if images.ndim == 4 else images.reshape(-1, 1, 28, 28)
 
 
@@ -135,7 +135,7 @@ def check_training(
     check_network(network, train_digits.images.device, classes := len(train_digits.of.classes))
     if not len(train_digits):
         raise InputError(f"{experiment.name}: there are no digits to learn from.")
-    if as_images(train_digits.images).max() > train_digits.images.max():
+    if as_images(train_digits.images, dark=train_digits.of != MNIST).max() > train_digits.images.max():
         raise InputError(f"{experiment.name}: the pixels to learn from are 0 and 1; multiply them by 255.")
     if test_digits and test_digits.of != train_digits.of:
         both = f"the digits to learn from are of {train_digits.of.name}, those of the test of {test_digits.of.name}"

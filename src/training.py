@@ -15,7 +15,7 @@ from src import InputError
 from src.augment import augment
 from src.checks import Checked
 from src.contract import as_images, check_training
-from src.data import Digits, data_of, normalize
+from src.data import MNIST, Digits, data_of, normalize
 from src.experiments import Experiment
 
 
@@ -132,10 +132,11 @@ def predict(network: nn.Module, images: Tensor) -> Tensor:
     """Return logits (N, 10), one a class, for images, without dropout, with the running statistics.
 
     images: those of Digits, or as contract.as_images() takes them, on any device. Raises InputError as that does."""
-    images = as_images(images)
+    of = data_of(network)
+    images = as_images(images, dark=of != MNIST)
     images = images.to(next(network.parameters(), images).device)
     network.eval()  # 250 images at a time: four times as many take 90 MB more and no less time
-    return torch.cat([network(normalize(batch, data_of(network))) for batch in images.split(250)])
+    return torch.cat([network(normalize(batch, of)) for batch in images.split(250)])
 
 
 def evaluate(logits: Tensor, labels: Tensor) -> tuple[float, float]:

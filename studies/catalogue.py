@@ -1,9 +1,12 @@
 """Every experiment of the series and of all studies by its name, and groups of them."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 
 from src import InputError
+from src.data import MNIST
 from src.experiments import Experiment
 from studies import STUDIES
 
@@ -15,6 +18,14 @@ EXPERIMENTS = {experiment.name: experiment for group in GROUPS.values() for expe
 
 # name of a bench -> module that takes it: measure(), and tells it: text(measured)
 BENCHES = {name: module for face in FACES for name, module in getattr(face, "BENCHES", {}).items()}
+
+
+def collect(experiments: Iterable[Experiment]) -> None:
+    """Have the studies write the data that experiments need, if that is not MNIST, where it is not there yet."""
+    if any(experiment.data != MNIST.name for experiment in experiments):
+        for name in STUDIES:
+            if find_spec(module := f"studies.{name}.collected"):
+                import_module(module).collect()
 
 
 def find(names: list[str]) -> list[Experiment]:

@@ -41,7 +41,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
     timing.set_defaults(do=bench)
     timing.add_argument(
-        "what", nargs="?", metavar="NAME", help="usual, use, depthwise, gpu, doubt (default: throughput and sprint)"
+        "what",
+        nargs="?",
+        metavar="NAME",
+        help="usual, use, depthwise, gpu, doubt or hands (by default throughput, sprint)",
     )
 
     reporting = commands.add_parser("report", help="write README tables and figures from the records")
@@ -88,10 +91,11 @@ def run(options: Options) -> None:
     from src.runs.names import with_epochs
     from src.runs.records import RESULTS, RUNS
     from src.show.tables import summary, text
-    from studies.catalogue import find
+    from studies.catalogue import collect, find
     from studies.many import run_many
 
     seeds, experiments = parse_seeds(options.seeds), find(options.names)
+    collect(experiments)
     # With other epochs or threads these are not the experiments as they are defined: no evidence.
     changed = options.epochs is not None and any(experiment.epochs != options.epochs for experiment in experiments)
     apart = RUNS / f"{options.threads}-threads" if options.threads != 1 else RUNS if changed else RESULTS

@@ -12,7 +12,7 @@ from src.runs.fingerprint import edited, fingerprint, same_code
 from src.runs.records import RESULTS, Record, definition_hash, load
 from src.show.tables import Records
 from studies import timing
-from studies.catalogue import EXPERIMENTS, FACES, GROUPS
+from studies.catalogue import EXPERIMENTS, FACES, GROUPS, collect
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def check_code(evidence: Evidence) -> None:
     Raises InputError, naming the experiment, where today's code trains otherwise than its records claim."""
     recorded = [*evidence.tests.items(), *evidence.trials.items(), *evidence.resplits.items()]
     names = list(dict.fromkeys(name for name, records in recorded if records))
+    collect(EXPERIMENTS[name] for name in names)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         today = dict(zip(names, pool.map(fingerprint, [EXPERIMENTS[name] for name in names], chunksize=8), strict=True))
     for name, records in recorded:

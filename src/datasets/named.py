@@ -47,14 +47,13 @@ def whole(name: str) -> tuple[Digits, Digits]:
 def given(train: Digits, test: Digits, classes: Sequence[str] = ()) -> tuple[Digits, Digits]:
     """Return digits of one's own as data with a name, a mean and a deviation, and keep them for this process.
 
-    classes: what the labels 0, 1, ... stand for, by default these numbers; digits that know it are left as they are.
+    classes: what the labels 0, 1, ... stand for, by default what the digits know of it, or these numbers.
     Raises InputError for labels outside the classes and for two classes of one name."""
-    if train.of != MNIST and train.of == test.of and not classes:
-        return train, test
     if not len(train) or not len(test):
         raise InputError("give digits to learn from and digits to be tested on: both need some.")
     low, high = (getattr(torch.cat([train.labels, test.labels]), end)().item() for end in ("min", "max"))
-    classes = tuple(map(str, classes or range(max(high + 1, 2))))
+    known = train.of.classes if train.of != MNIST or high < len(MNIST.classes) else range(high + 1)
+    classes = tuple(map(str, classes or known))
     if low < 0 or high >= len(classes):
         raise InputError(f"labels must be from 0 to {len(classes) - 1}, one a class, not from {low} to {high}.")
     if len(set(classes)) < len(classes):

@@ -6,12 +6,9 @@ validation split's digits. What it is measured on, it has not seen: the test dig
 import hashlib
 from dataclasses import replace
 
-import matplotlib
 import numpy as np
 import safetensors.torch
 import torch
-from matplotlib import font_manager
-from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
 from src import InputError, data
@@ -22,6 +19,7 @@ from src.pictures import doubt
 from src.pictures.digits import place
 from src.runs import files
 from src.training import fit
+from studies import fonts
 from studies.pictures import nondigits
 from studies.timing import machine
 
@@ -74,9 +72,8 @@ def letters() -> dict:
 
     Returns placed images (N, 1, 28, 28) by "letters" and "digits", and the "fonts", their families. Raises InputError
     for fewer than FEWEST_FONTS."""
-    learned = {_family(path) for path in nondigits.fonts()}
-    paths = {_family(path): path for path in sorted(font_manager.findSystemFonts(), reverse=True) if _regular(path)}
-    paths = {family: path for family, path in sorted(paths.items()) if family not in learned}
+    learned = {fonts.family(path) for path in nondigits.fonts()} | {"DejaVu Math TeX Gyre"}  # DejaVu Serif's letters
+    paths = fonts.installed(nondigits.LETTERS + "0123456789", without=learned)
     if len(paths) < FEWEST_FONTS:
         remedy = "install more: apt-get install fonts-urw-base35 fonts-freefont-ttf fonts-liberation, for example"
         raise InputError(f"this system has {len(paths)} fonts of its own with letters, not {FEWEST_FONTS}; {remedy}.")
@@ -85,25 +82,8 @@ def letters() -> dict:
     return {name: torch.cat(images) for name, images in shown.items()} | {"fonts": list(paths)}
 
 
-def _family(path):
-    return matplotlib.ft2font.FT2Font(str(path)).family_name
-
-
-def _regular(path):
-    """Say whether a font is upright, of common weight, and has all characters that are printed."""
-    font = matplotlib.ft2font.FT2Font(str(path))
-    known = {ord(c) for c in nondigits.LETTERS + "0123456789"} <= set(font.get_charmap())
-    named = not any(
-        word in font.family_name
-        for word in ("Symbol", "Dingbat", "D050000L", "Initials", "Keyboard", "LastResort", "DejaVu")
-    )
-    return known and named and font.style_name in ("Regular", "Book", "Roman", "Medium")
-
-
 def _printed(character, path):
-    image = Image.new("L", (300, 300))
-    ImageDraw.Draw(image).text((150, 150), character, 255, ImageFont.truetype(str(path), 200), anchor="mm")
-    ink = np.asarray(image) / 255
+    ink = fonts.drawn(character, path)
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     return place(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 

@@ -109,6 +109,7 @@ OTHER_VALUES = dict(
     optimizer=SGD(),
     activation="GELU",
     train_images=1000,
+    data="FashionMNIST",
     wrong_labels=0.1,
     bias="all",
     batch_normalization="all",
