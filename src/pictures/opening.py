@@ -22,15 +22,18 @@ OWN = "seen by a network"  # in the PNG files that --show writes
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
-def opened(picture: Picture) -> Image.Image:
-    """Return a picture as a Pillow image, upright and small enough to work on, in mode RGB or RGBA."""
+def opened(picture: Picture, bright: int | None = None) -> Image.Image:
+    """Return a picture as a Pillow image, upright and small enough to work on, in mode RGB or RGBA.
+
+    bright: what full brightness is in whole numbers of more than 8 bits, by default what their brightest pixel has."""
     try:
         if isinstance(picture, str | Path | bytes) or hasattr(picture, "read"):
             picture = _decoded(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
         elif not isinstance(picture, Image.Image):
             picture = _from_array(picture)
         if picture.mode[0] in "IF":  # 16 or 32 bits
-            picture = _from_array(np.asarray(picture) / max(np.max(picture), 1))
+            full = bright if bright and picture.mode[0] == "I" else max(np.max(picture), 1)
+            picture = _from_array(np.asarray(picture) / full)
         if picture.mode not in ("1", "P", "PA"):  # less memory for what follows
             picture.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
         picture = ImageOps.exif_transpose(picture)
