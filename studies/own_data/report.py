@@ -62,14 +62,21 @@ def changes_of(tests: Records) -> Changes:
 
 
 def answer(changes: Changes) -> str:
-    """Say for each technique that helps on MNIST where it helps, too."""
-    shown = {name: {data: effect(paired) for data, paired in by_data.items()} for name, by_data in changes.items()}
-    helps = [name for name, by_data in shown.items() if by_data["MNIST"] == "helps"]
+    """Say of each technique that helps on MNIST what it does elsewhere."""
+    helping = {name: by_data for name, by_data in changes.items() if effect(by_data["MNIST"]) == "helps"}
     parts = []
-    for name in helps:
-        too = [data for data, seen in shown[name].items() if data != "MNIST" and seen == "helps"]
-        parts.append(f"{name} {'helps on ' + ' and '.join(too) + ', too' if too else 'is not shown to help elsewhere'}")
-    return f"Of {len(shown)} techniques {len(helps)} help on MNIST: {'; '.join(parts)}."
+    for name, by_data in helping.items():
+        seen = {"helps": [], "hurts": [], "no difference shown": []}
+        for data in by_data.keys() - {"MNIST"}:
+            seen[effect(by_data[data])].append(data)
+        words = {
+            "helps": "helps on {}, too",
+            "hurts": "hurts on {}",
+            "no difference shown": "is not shown to help on {}",
+        }
+        said = [words[kind].format(" and ".join(sorted(where))) for kind, where in seen.items() if where]
+        parts.append(f"{name} {', and '.join(said)}")
+    return f"Of {len(changes)} techniques {len(helping)} help on MNIST: {'; '.join(parts)}."
 
 
 def steps(tests: Records) -> Iterator[Row]:
