@@ -111,7 +111,8 @@ def _plain(name):  # the same for FashionMNIST and fashion-mnist
 
 def _verify(path, content, md5, known):
     if (own := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
-        raise InputError(f"{path} is not the file that {known.name} publishes: its MD5 is {own}, not {md5}; {STAYS}")
+        what = f"{path} is not the file that {known.name} publishes: its MD5 is {own}, not {md5}"
+        raise InputError(f"{what} (if you packed it yourself, unpack it); {STAYS}")
 
 
 def _members(path, wanted, known):  # of an archive that is verified: file -> content, packed as it is there
