@@ -147,7 +147,7 @@ def confusion(
     for (true, predicted), count in np.ndenumerate(counts):
         color = "gray" if true == predicted else "white" if count > MOST_MISTAKES / 2 else "black"
         small = true == predicted or not few
-        look = dict(ha="center", va="center", fontsize=(8 if few else 6) if small else 10, color=color)
+        look = dict(ha="center", va="center", fontsize=8 if small else 10, color=color)
         ax.text(predicted, true, count or "", **look)
     kind = _kind_of(classes)
     ax.set(xlabel=f"predicted {kind}", ylabel=f"true {kind}", title=title)
@@ -180,7 +180,8 @@ def per_digit(
     look = dict(fmt="s", color=BLUE, capsize=4, linewidth=1.5)
     look["label"] = f"a {kind}, its mistakes, sampling error (95 %)"
     ax.errorbar(there, accuracies, yerr=[accuracies - lows, highs - accuracies], **look)
-    place = dict(xytext=(9, 0), textcoords="offset points", va="center", path_effects=HALO)
+    aside = dict(xytext=(9, 0), va="center") if len(classes) <= 12 else dict(xytext=(0, 6), ha="center")
+    place = dict(textcoords="offset points", path_effects=HALO, **aside)
     for label, one, accuracy in zip(there, each, accuracies, strict=True):
         ax.annotate(f"{(~one).sum()}", (label, accuracy), **place)
     ax.axhline(100 * right.mean(), label=f"all: {(~right).sum()} mistakes, {100 * right.mean():.2f} %", **TARGET_LINE)
