@@ -268,3 +268,14 @@ def test_a_fingerprint_is_taken_on_the_experiments_own_data_however_few(own):
     one_set, other = (fingerprint(replace(SMALL, data=parts[0].of.name)) for parts in (few, own))
     assert len(one_set) == len(other) == 5 and not same_code(one_set, other)
     assert same_code(fingerprint(replace(SMALL, data=own[0].of.name)), other)
+
+
+def test_an_interrupted_run_on_data_that_has_changed_since_starts_over(own, monkeypatch, interrupt, capsys):
+    name, later = "folder:letters", own[0][torch.cat([torch.arange(119), torch.tensor([0])])]
+    for train_digits, finished in [(own[0], 1), (later, 0)]:
+        parts = named.described(name, train_digits, own[1], LETTERS)
+        monkeypatch.setattr(named, "whole", lambda name, parts=parts: parts)
+        interrupt(1)
+        with pytest.raises(KeyboardInterrupt, match="1 of 2 epochs are finished"):
+            train(replace(SMALL, data=name), quiet=True)
+        assert ("the run starts over" in capsys.readouterr().out) == (finished == 0)

@@ -110,7 +110,8 @@ def train(
             print(hint)
         optimizer = make_optimizer(experiment, network)
         train_digits = data.mislabel(learned, experiment.wrong_labels).to(device)
-        identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads))
+        others = [test_digits.of.hash] * (experiment.data != MNIST.name)  # a folder may change
+        identity = repr((experiment.name, definition(experiment, network), seed, split, device.type, threads, *others))
         history, memory = [], {}  # memory: what an experiment's own fit() keeps from one epoch for the next ones
         if state := checkpoints.load(path, identity, made_by, device):
             network.load_state_dict(state["network"])
