@@ -12,12 +12,15 @@ from PIL import Image, ImageOps
 from src import InputError
 from src.checks import kind_of
 from src.contract import pixels
+from src.data import DataSet
+from src.model import IMAGE_SIZE
 
 Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
 
 MOST_MEMORY = 200_000_000  # bytes that a picture may take until it is reduced
 LARGEST, LONGEST = 2000, 800  # pixels of the longer side: that are kept, and looked at
 CHANNELS = (1, 3, 4)  # of an array: grey, colours, colours and transparency
+HANDWRITING = ("MNIST", "QMNIST", "KMNIST", "EMNIST-", "digits:")  # how names of such data begin
 OWN = "seen by a network"  # in the PNG files that --show writes
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
@@ -113,3 +116,28 @@ def brightness(image: Image.Image) -> np.ndarray:
     shown = [np.std(channel) for channel in (small.convert("L"), *small.convert("RGB").split())]
     channel = np.argmax(shown)
     return np.asarray(image.getchannel(int(channel) - 1) if channel else image.convert("L"), np.float32) / 255
+
+
+def is_handwriting(of: DataSet) -> bool:
+    """Say whether data is writing, bright on dark: from_picture() reads such in pictures; other data is as_it_is()."""
+    return of.name.startswith(HANDWRITING)
+
+
+def as_it_is(picture: Picture) -> np.ndarray:
+    """Return a whole picture in grey, fitted to 28x28, as uint8 (28, 28), for networks that learned from such pictures.
+
+    What is transparent is white. The longer side is fitted, and the rest filled with the shade that is usual at the
+    picture's border. Nothing is cut out, and nothing is inverted: a shirt on white paper stays one, while Fashion-MNIST
+    shows clothes bright on black. picture: as from_picture() takes it. Raises InputError if it is none or is too large.
+    """
+    image = opened(picture)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L")
+    gray = np.asarray(image)
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    width, height = (max(1, round(side * IMAGE_SIZE / max(image.size))) for side in image.size)
+    fitted = Image.new("L", (IMAGE_SIZE, IMAGE_SIZE), int(np.median(border)))
+    place = (IMAGE_SIZE - width) // 2, (IMAGE_SIZE - height) // 2
+    fitted.paste(image.resize((width, height), Image.Resampling.BICUBIC), place)
+    return np.asarray(fitted)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from src import InputError
+from src.data import MNIST, DataSet, data_of
 from src.experiments import Constant, Experiment
 from src.model import build
 from src.runs import files
@@ -25,7 +27,7 @@ WEIGHTS = RESULTS / "weights"
 
 
 def save(run: Run, path: str | Path) -> None:
-    """Write the weights of a run to a file.safetensors; the same run gives the same bytes.
+    """Write the weights of a run, and what data it learned from, to a file.safetensors; the same run, the same bytes.
 
     Raises InputError for another ending of the name and if the file cannot be written."""
     if Path(path).suffix != ".safetensors":
@@ -33,6 +35,7 @@ def save(run: Run, path: str | Path) -> None:
     tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in run.network.state_dict().items()}
     about = dict(experiment=run.experiment.name, definition=definition(run.experiment, run.network), seed=run.seed)
     about |= dict(record=run.record.hash, sha256=_digest(tensors), logits=_answers(run.network))
+    about |= {} if (of := data_of(run.network)) == MNIST else {"data": asdict(of)}
     metadata = {"run": json.dumps(about, sort_keys=True)}  # one entry: safetensors writes several in any order
     files.write(Path(path), safetensors.torch.save(tensors, metadata))
 
@@ -49,6 +52,7 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
         done = ("schedule", "optimizer", "augmentation")
         fields = {field: value for field, value in about["definition"].items() if field not in done}
         fields["name"], source = about["experiment"], fields.pop("network", None)
+        of = DataSet(**about["data"] | {"classes": tuple(about["data"]["classes"])}) if "data" in about else MNIST
     except (KeyError, TypeError, AttributeError) as error:
         raise _unusable(path_of(name)) from error
     if bool(source) != bool(network):
@@ -68,6 +72,7 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
     # The memory layout that make_network() has, for the same rounding.
     layout = torch.contiguous_format if source else torch.channels_last
     made = made.requires_grad_(False).eval().to(memory_format=layout)
+    made.learned_from = of  # predict() needs its mean, answers its classes
     answers = _answers(made)
     if not torch.allclose(*map(torch.tensor, (answers, about.get("logits", answers))), rtol=1e-3, atol=1e-2):
         raise InputError(f"{path_of(name)} was saved by other code{edited()}, in which its network answers otherwise.")
