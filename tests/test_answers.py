@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src import ROOT
+from src import ROOT, data
 from src.__main__ import main
+from src.pictures.opening import as_it_is
 from src.pictures.reading import from_picture
+from src.use.answers import answer
+from src.use.weights import load
+from tests.others import CLOTHES, LETTERS, saved
 from tests.strokes import drawing, pen
 
 
@@ -148,3 +152,65 @@ def test_names_survive_a_terminal_of_another_encoding(tmp_path, encoding):
     assert ": 7, confidence" in said
     assert "sieben ± 七" in said if encoding == "utf-8" else "\\u4e03" in said
     assert ("+-" if encoding == "ascii" else "±") in said
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """A folder with weights of a network for letters and of one for clothes: a 7 is an H, or a sneaker."""
+    folder = tmp_path_factory.mktemp("others")
+    for of in (LETTERS, CLOTHES):
+        saved(of, folder)
+    return folder
+
+
+def test_a_network_for_letters_answers_letters_and_doubts_none(pictures, others, capsys):
+    image = Image.new("RGB", (700, 320), "white")
+    for place, digit in enumerate((7, 2)):
+        pen(image, digit, 60 + 300 * place, 70, 170)
+    image.save("word.png")
+    model = str(others / "EMNIST-letters.safetensors")
+    assert main(["predict", "seven.png", "word.png", "--model", model]) == 0
+    alone, word = lines(capsys)
+    assert re.fullmatch(r"seven.png: H, confidence [\d.]+ %; next [A-J], [\d.]+ %", alone)
+    assert re.fullmatch(r"word.png: HC, confidence [\d.]+ %; one by one H, [\d.]+ %; C, [\d.]+ %", word)
+    Image.new("L", (300, 300), 255).save("dot.png")
+    dot = np.full((300, 300), 255, np.uint8)
+    dot[145:155, 145:155] = 0
+    assert not any(answer(load(model), dot).doubted) and any(answer(load("Model4"), dot).doubted)
+    assert main(["predict", "--json", "word.png", "--model", model]) == 0
+    said = json.loads(lines(capsys)[0])
+    assert said["answer"] == "HC" and "digits" not in said and [part["class"] for part in said["parts"]] == ["H", "C"]
+    assert set(said["parts"][0]) == {"class", "confidence"}
+
+
+def test_a_network_for_clothes_takes_the_whole_picture_as_it_is_and_names_what_it_is(pictures, others, capsys):
+    seven = data.load("test").images[0, 0].numpy()
+    image = np.pad(seven, ((0, 0), (28, 28)))
+    read = answer(network := load(others / "FashionMNIST.safetensors"), image)
+    assert len(read.images) == 1 and np.array_equal(read.images[0, 0].numpy(), as_it_is(image))
+    assert read.text in CLOTHES.classes and read.of == CLOTHES == network.learned_from
+    assert answer(network, seven).text == "Sneaker"
+    Image.fromarray(seven).save("sneaker.png")
+    assert main(["predict", "sneaker.png", "--model", str(others / "FashionMNIST.safetensors"), "--show"]) == 0
+    assert lines(capsys)[0].startswith("sneaker.png: Sneaker, confidence ")
+    assert np.array_equal(np.asarray(Image.open("sneaker-seen.png"))[::10, ::10], seven)
+    two = type(read)(read.images.expand(2, 1, 28, 28), read.probabilities.expand(2, 10), (False, False), CLOTHES)
+    assert two.text == f"{read.text}, {read.text}" and two.values()["answer"] == two.text
+
+
+def test_a_picture_as_it_is_is_grey_28_pixels_wide_and_high_and_neither_cut_nor_inverted():
+    image = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+    assert np.array_equal(as_it_is(Image.fromarray(image)), image)
+    assert np.array_equal(as_it_is(np.stack([image] * 3, axis=2)), image)
+    clear = Image.new("RGBA", (80, 40), (0, 0, 0, 0))
+    assert (as_it_is(clear) == 255).all()
+    clear.paste((255, 0, 0, 255), (10, 10, 70, 30))
+    wide = as_it_is(clear)
+    assert (wide[:7] == 255).all() and (wide[21:] == 255).all() and wide.min() < 90  # red is dark
+    tall = np.zeros((900, 30), np.uint8)
+    tall[:, :2] = tall[:, -2:] = 9
+    assert np.unique(as_it_is(tall)[:, [0, 5, 20, 27]]).tolist() == [9], "filled as its border is"
+    small = np.zeros((8, 8), np.uint8)
+    small[3:5, 3:5] = 200
+    assert as_it_is(small).shape == (28, 28) and as_it_is(small)[13:15, 13:15].min() > 150
+    assert as_it_is(np.eye(1000)).std() < 60, "fine detail is averaged"

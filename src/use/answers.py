@@ -10,8 +10,9 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
+from src.data import MNIST, DataSet, data_of
 from src.pictures.doubt import surety
-from src.pictures.opening import OWN, Picture
+from src.pictures.opening import OWN, Picture, as_it_is, is_handwriting
 from src.pictures.reading import from_picture
 from src.runs import files
 from src.training import predict
@@ -19,16 +20,22 @@ from src.training import predict
 
 @dataclass(frozen=True)
 class Answer:
-    """The digits in a picture, from left to right, as a network reads them."""
+    """The digits in a picture, from left to right, as a network reads them; of other data than MNIST, its classes."""
 
     images: torch.Tensor  # (N, 1, 28, 28) uint8: each digit as the network sees it
-    probabilities: torch.Tensor  # (N, 10)
+    probabilities: torch.Tensor  # (N, classes)
     doubted: tuple[bool, ...]  # for each: it may be no digit
+    of: DataSet = MNIST  # what the network learned from
+
+    @property
+    def names(self) -> list[str]:
+        """Return the class of each digit."""
+        return [self.of.classes[label] for label in self.probabilities.argmax(dim=1).tolist()]
 
     @property
     def text(self) -> str:
-        """Return the digits, "42" for example."""
-        return "".join(map(str, self.probabilities.argmax(dim=1).tolist()))
+        """Return the digits, "42" for example; names of more than one letter, "Shirt, Bag" for example."""
+        return ("" if max(map(len, self.of.classes)) == 1 else ", ").join(self.names)
 
     @property
     def confidences(self) -> list[float]:
@@ -37,31 +44,41 @@ class Answer:
 
     def __str__(self):
         (first, second), (_, other) = (values.tolist() for values in self.probabilities[0].topk(2))
-        if len(self.text) == 1:
-            said = f"{self.text}, confidence {100 * first:.1f} %; next {other}, {100 * second:.1f} %"
+        names, is_alone = self.names, len(self.images) == 1
+        if is_alone:
+            next_one = self.of.classes[other]
+            said = f"{self.text}, confidence {100 * first:.1f} %; next {next_one}, {100 * second:.1f} %"
         else:
-            each = "; ".join(f"{d}, {100 * c:.1f} %" for d, c in zip(self.text, self.confidences, strict=True))
-            said = f"{self.text}, confidence {100 * prod(self.confidences):.1f} %; digit by digit {each}"
+            each = "; ".join(f"{name}, {100 * c:.1f} %" for name, c in zip(names, self.confidences, strict=True))
+            by = "digit by digit" if self.of.classes == MNIST.classes else "one by one"
+            said = f"{self.text}, confidence {100 * prod(self.confidences):.1f} %; {by} {each}"
         if not any(self.doubted):
             return said
-        which = (
-            "this" if len(self.text) == 1 else f"one of {len(self.text)}, the {self.text[self.doubted.index(True)]},"
-        )
+        which = "this" if is_alone else f"one of {len(names)}, the {names[self.doubted.index(True)]},"
         return f"{which} may be no digit; else {said}"
 
     def values(self) -> dict:
-        """Return JSON values: the answer, None where a digit may be none, and what was read digit by digit."""
-        each = zip(self.text, self.confidences, self.doubted, strict=True)
-        digits = [{"digit": int(d), "confidence": round(c, 4), "may_be_no_digit": no} for d, c, no in each]
-        answer = None if any(self.doubted) else self.text
-        return {"answer": answer, "confidence": round(prod(self.confidences), 4), "digits": digits}
+        """Return JSON values: the answer, None where a digit may be none, and what was read digit by digit.
+
+        In the place of "digits" are "parts", each with its "class", where the classes are no digits."""
+        answer = {"answer": None if any(self.doubted) else self.text, "confidence": round(prod(self.confidences), 4)}
+        each = list(zip(self.names, (round(c, 4) for c in self.confidences), self.doubted, strict=True))
+        if self.of.classes != MNIST.classes:
+            return answer | {"parts": [{"class": name, "confidence": c} for name, c, _ in each]}
+        return answer | {"digits": [{"digit": int(d), "confidence": c, "may_be_no_digit": no} for d, c, no in each]}
 
 
 def answer(network: nn.Module, picture: Picture) -> Answer:
-    """Return what a network reads in a picture. Raises InputError as from_picture() does."""
-    images = from_picture(picture)
+    """Return what a network reads in a picture. Raises InputError as from_picture() does.
+
+    One that learned from handwriting reads all that is written; of another the whole picture is one answer. Only digits
+    that are written are doubted."""
+    of = data_of(network)
+    images = from_picture(picture) if is_handwriting(of) else torch.tensor(as_it_is(picture))[None, None]
     probabilities = predict(network, images).softmax(dim=1).cpu()
-    return Answer(images, probabilities, tuple((surety(images) < 0).tolist()))
+    judged = is_handwriting(of) and of.classes == MNIST.classes
+    doubted = (surety(images) < 0).tolist() if judged else [False] * len(images)
+    return Answer(images, probabilities, tuple(doubted), of)
 
 
 def write_seen(images: torch.Tensor, name: str) -> Path:
