@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from src.training import predict
 from src.use import weights
 from src.use.export import OPENCV, export, fold
 from studies.recipes import Recipe
+from tests.others import CLOTHES, LETTERS, saved
 
 
 @pytest.fixture
@@ -81,7 +83,10 @@ def exported(tmp_path_factory):
     torch.manual_seed(0)
     maps = [nn.Conv2d(1, 4, 5, stride=3), nn.LeakyReLU(), nn.AvgPool2d(2), nn.ELU(), nn.Conv2d(4, 8, 3), nn.SiLU()]
     answer = [nn.Tanh(), nn.Flatten(), nn.Linear(32, 20), nn.Sigmoid(), nn.Linear(20, 10)]
-    networks = {"own": nn.Sequential(*maps, *answer)} | {name: weights.load(name, Recipe) for name in weights.kept()}
+    others = {of.name: weights.load(saved(of, folder)) for of in (LETTERS, CLOTHES)}
+    networks = (
+        others | {"own": nn.Sequential(*maps, *answer)} | {name: weights.load(name, Recipe) for name in weights.kept()}
+    )
     np.save(folder / "images.npy", images.numpy())
     about = {name: export(network, name, folder / f"{name}.onnx") for name, network in networks.items()}
     return folder, {name: (about[name], predict(network, images).numpy()) for name, network in networks.items()}
@@ -158,13 +163,38 @@ def test_the_message_says_what_the_file_is_and_the_file_says_it_too(exported):
         model, path = onnx.load(folder / f"{name}.onnx"), folder / f"{name}.onnx"
         assert about.startswith(f"{path} ({path.stat().st_size:,} bytes) has opset 18 and IR version 8, takes")
         assert (model.opset_import[0].version, model.ir_version) == (18, 8)
+        count = 26 if name == LETTERS.name else 10
         (images,), (logits,) = model.graph.input, model.graph.output
-        for value, kind, shape in [(images, "uint8 pixels", "(N, 1, 28, 28)"), (logits, "float32", "(N, 10)")]:
+        for value, kind, shape in [(images, "uint8 pixels", "(N, 1, 28, 28)"), (logits, "float32", f"(N, {count})")]:
             assert f'"{value.name}", {kind} {shape}' in about
             assert onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type) in ("UINT8", "FLOAT")
             sizes = (each.dim_param or each.dim_value for each in value.type.tensor_type.shape.dim)
             assert f"({', '.join(map(str, sizes))})" == shape
-        assert "from 0, background, to 255, ink" in about and model.doc_string == f"{name}{about.split('bytes)')[1]}"
+        low, high = ("black", "white") if name == CLOTHES.name else ("background", "ink")
+        assert f"from 0, {low}, to 255, {high}" in about and model.doc_string == f"{name}{about.split('bytes)')[1]}"
+
+
+def test_of_other_data_the_message_names_the_classes_and_the_file_has_them_all(exported):
+    folder, files = exported
+    named = {
+        LETTERS: '"logits", float32 (N, 26), one for each of A, B, C, D, E, F, G, H, I, J and 16 more, of which the',
+        CLOTHES: "(N, 10), one for each of T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag ",
+    }
+    for of, words in named.items():
+        assert words in files[of.name][0]
+        session = onnxruntime.InferenceSession(folder / f"{of.name}.onnx")
+        assert tuple(json.loads(session.get_modelmeta().custom_metadata_map["classes"])) == of.classes
+        (logits,) = session.run(None, {"images": np.load(folder / "images.npy")})
+        assert np.abs(logits - files[of.name][1]).max() < 1e-4
+    assert not onnx.load(folder / "Model4.onnx").metadata_props, "as it was before there was other data"
+
+
+def test_logits_without_classes_are_one_sentence():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 26))
+    with pytest.raises(InputError, match="MNIST has 10 classes, and the network gives 26 logits; say what it learned"):
+        fold(network)
+    network.learned_from = LETTERS
+    assert fold(network).learned_from == LETTERS
 
 
 @pytest.mark.parametrize("name, words", [("", "has no name; name it, model4.onnx"), ("here", "here: it is a folder; ")])

@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +12,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from src import InputError
-from src.data import normalize
+from src.data import MNIST, data_of, normalize
+from src.pictures.opening import is_handwriting
 from src.runs import files
 
 
@@ -18,7 +21,8 @@ def fold(network: nn.Module) -> nn.Sequential:
     """Return a copy of a network, of model.build() or one's own, for prediction: one flat sequence on the CPU.
 
     Convolutions have taken in the batch normalization that follows them, so they all have a bias; no dropout.
-    Raises InputError for a network that does more than its modules in turn."""
+    Raises InputError for a network that does more than its modules in turn, and for one with other logits than one for
+    each class of the data that it learned from."""
     modules = []
     for module in copy.deepcopy(network).cpu().double().eval().modules():
         if list(module.children()) or isinstance(module, nn.Sequential | nn.Dropout2d | nn.Dropout):
@@ -30,27 +34,31 @@ def fold(network: nn.Module) -> nn.Sequential:
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is None:
             module.bias = nn.Parameter(torch.zeros(len(module.weight), dtype=module.weight.dtype))
     folded, images = nn.Sequential(*modules).float().requires_grad_(False).eval(), torch.rand(2, 1, 28, 28)
-    expected = copy.deepcopy(network).cpu().eval()(images)
+    expected, of = copy.deepcopy(network).cpu().eval()(images), data_of(network)
+    if expected.shape != (2, len(of.classes)):
+        gives = f"{of.name} has {len(of.classes)} classes, and the network gives {expected.shape[-1]} logits"
+        raise InputError(f"{gives}; say what it learned from: network.learned_from = digits.of.")
     with contextlib.suppress(RuntimeError):  # of shapes that do not fit
         logits = folded(images)
         if logits.shape == expected.shape and torch.allclose(logits, expected, rtol=1e-3, atol=1e-3):
+            folded.learned_from = of
             return folded
     remedy = "write it as nn.Sequential, with nn.ReLU() and nn.Flatten() as modules"
     raise InputError(f"only a network that is its modules in turn can leave PyTorch; this one does more: {remedy}.")
 
 
 class FromPixels(nn.Module):
-    """A folded network that takes pixels (N, 1, 28, 28) uint8, 0 is background and 255 ink, and gives (N, 10) logits.
+    """A folded network that takes pixels (N, 1, 28, 28) uint8, 0 is background and 255 ink, and gives (N, C) logits.
 
     The normalization of pixels is inside."""
 
     def __init__(self, network: nn.Sequential):
         super().__init__()
-        self.network = fold(network)
+        self.network, self.of = fold(network), data_of(network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return logits for pixels."""
-        return self.network(normalize(images))
+        return self.network(normalize(images, self.of))
 
 
 OPSET, IR_VERSION = 18, 8  # the oldest that PyTorch writes, and the IR version of that time
@@ -59,9 +67,11 @@ OPSET, IR_VERSION = 18, 8  # the oldest that PyTorch writes, and the IR version 
 OPENCV = "AveragePool Cast Conv Div Elu Gemm LeakyRelu MaxPool Mul ReduceMean Relu Reshape Sigmoid Sub Tanh".split()
 ABOUT = (
     f"has opset {OPSET} and IR version {IR_VERSION}, "
-    'takes "images", uint8 pixels (N, 1, 28, 28) from 0, background, to 255, ink, '
-    'and gives "logits", float32 (N, 10), of which the largest is the answer. ONNX Runtime reads it from 1.16 on'
+    'takes "images", uint8 pixels (N, 1, 28, 28) from 0, {low}, to 255, {high}, '
+    'and gives "logits", float32 (N, {count}){named}, of which the largest is the answer. '
+    "ONNX Runtime reads it from 1.16 on"
 )
+NAMED = 10  # classes; of more, the first
 
 
 def export(network: nn.Sequential, name: str, path: str | Path) -> str:
@@ -90,10 +100,21 @@ def as_onnx(network: nn.Sequential, name: str) -> tuple[bytes, str]:
         )
     model = program.model_proto
     model.ir_version = IR_VERSION
-    reads = {node.op_type for node in model.graph.node} <= set(OPENCV)
-    about = ABOUT + (", OpenCV from 4.10 on." if reads else "; OpenCV is not known to read all of its operations.")
+    of, reads = network.of, {node.op_type for node in model.graph.node} <= set(OPENCV)
+    named = "" if of.classes == MNIST.classes else f", one for each of {listed(of.classes)}"
+    low, high = ("background", "ink") if is_handwriting(of) else ("black", "white")
+    about = ABOUT.format(count=len(of.classes), named=named, low=low, high=high)
+    about += ", OpenCV from 4.10 on." if reads else "; OpenCV is not known to read all of its operations."
     model.doc_string = f"{name} {about}"
     del model.graph.value_info[:]
     for part in [model.graph, *model.graph.node, *model.graph.input, *model.graph.output]:
         del part.metadata_props[:]  # traces of the export, larger than the network
+    if of != MNIST:
+        model.metadata_props.add(key="classes", value=json.dumps(of.classes))
     return model.SerializeToString(), about
+
+
+def listed(classes: Sequence[str]) -> str:
+    """Return the names of classes as one speaks: "A, B and C"; of many, the first ones and how many more."""
+    last = classes[-1] if len(classes) <= NAMED + 1 else f"{len(classes) - NAMED} more"
+    return f"{', '.join(classes[: min(NAMED, len(classes) - 1)])} and {last}"
