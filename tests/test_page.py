@@ -20,6 +20,7 @@ from src.training import predict
 from src.use import page as module
 from src.use import weights
 from studies.deskew import Deskew
+from tests.others import CLOTHES, LETTERS, run_on
 
 COMMITTED = module.PAGE.as_uri()
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -707,6 +708,92 @@ def test_networks_of_files_are_written_beside_the_series_and_the_page_of_the_ser
     expect(page.get_by_role("radio", name="4 my <b>")).to_be_checked()
     expect(page.locator("#meaning")).to_have_text("4 my <b> has 7,870 parameters.")
     assert module.PAGE.read_bytes() == committed
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """The address of a page with networks for letters and for clothes, and the two networks."""
+    networks = [run_on(LETTERS).network, run_on(CLOTHES).network]
+    path = tmp_path_factory.mktemp("others") / "page.html"
+    path.write_text(module.beside([module.own(each, name) for each, name in zip(networks, "LC", strict=True)]))
+    return path.as_uri(), networks
+
+
+def test_a_network_for_letters_answers_letters_the_likeliest_first(open_page, others):
+    page = open_page(others[0], viewport={"width": 1200, "height": 800})
+    bars = page.locator("#bars .name")
+    expect(page.locator("#hint")).to_contain_text("Draw here: A, B, C, D, E, F, G, H, I, J and 16 more,")
+    assert bars.all_inner_texts() == 10 * ["·"]
+    page.keyboard.press("7")
+    logits = predict(others[1][0], data.load("test").images[:1])  # it is the first test digit
+    likeliest = [LETTERS.classes[label] for label in logits[0].topk(10).indices]
+    assert bars.all_inner_texts() == likeliest and likeliest[0] == "H"
+    expect(page.locator("#digit")).to_have_text("H")
+    expect(page.locator("#answer")).to_have_text(re.compile(rf"confidence [\d.]+ %; next {likeliest[1]}, "))
+    expect(page.locator("#bars .first")).to_contain_text("H")
+    names = page.locator("#layers .logit b").all_inner_texts()
+    assert tuple(names) == LETTERS.classes
+    expect(page.locator("#layers .logit.first")).to_contain_text("H")
+    expect(page.locator("#layers > li").last).to_contain_text("One number for each class, the logits")
+    assert page.locator("#networks .says").all_inner_texts() == ["H", "Sneaker", *["7"] * len(SHOWN)]
+    page.keyboard.press("Backspace")
+    write(page, 7, 0.03, 0.3, 0.35)
+    write(page, 2, 0.6, 0.25, 0.35)
+    expect(page.locator("#digit")).to_have_text("HC")
+    expect(page.locator("#networks .says").nth(1)).to_have_text("Sneaker, Pullover")
+
+
+def test_only_where_the_classes_are_digits_something_may_be_none(open_page, others):
+    page = open_page(others[0])
+    begin(page, [(0.5, 0.5), (0.52, 0.5)])
+    page.evaluate(POINTERS, [["pointerup", "mouse", 1, (0.52, 0.5)]])
+    expect(page.locator("#doubt")).to_be_empty()
+    page.get_by_text("Model4").click()
+    expect(page.locator("#doubt")).to_contain_text("may be no digit")
+    expect(page.locator("#bars .name")).to_have_text(list("0123456789"))
+    page.locator("#networks label").nth(1).click()
+    expect(page.locator("#doubt")).to_be_empty()
+    expect(page.locator("#bars .name")).to_have_text(list(CLOTHES.classes))
+
+
+@pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 1200, "height": 800}}], ids=["phone", "desk"])
+def test_long_names_fit_beside_their_bars_and_in_the_answer(open_page, others, options):
+    page = open_page(others[0], **options)
+    page.locator("#networks label").nth(1).click()
+    write(page, 7, 0.03, 0.3, 0.35)
+    expect(page.locator("#digit")).to_have_text("Sneaker")
+    for names in (page.locator("#bars .name"), page.locator("#layers .logit b")):
+        assert tuple(names.all_text_contents()) == CLOTHES.classes
+        assert names.evaluate_all("all => all.every(each => each.scrollWidth <= each.parentElement.clientWidth)")
+    for name in page.locator("#bars .name").all():
+        assert name.evaluate("name => name.scrollWidth <= name.clientWidth"), "it is cut off"
+    write(page, 2, 0.6, 0.25, 0.35)
+    expect(page.locator("#digit")).to_have_text("SneakerPullover")
+    assert page.locator("#digit").evaluate("digit => digit.scrollWidth <= digit.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == options["viewport"]["width"]
+    if options is PHONE:
+        page.evaluate("scrollTo(0, 0)")
+        for part in ("#digit", "#answer", "#bars", "#drawing", "#clear"):
+            box = page.locator(part).bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= 844, part
+
+
+def test_names_of_classes_are_text_and_are_cut_off_where_there_is_no_room(open_page, tmp_path):
+    of = data.DataSet("folder:x", ("</script><b>&", "a very long name " * 5), 0.3, 0.3, "abc")
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 2))
+    network.learned_from = of
+    (tmp_path / "page.html").write_text(module.beside([module.own(network)]))
+    page = open_page((tmp_path / "page.html").as_uri(), **PHONE)
+    for _ in range(2):
+        expect(page.locator("#bars .name")).to_have_text([name.strip() for name in of.classes])
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        write(page, 7, 0.03, 0.3, 0.35)
+    assert page.locator("#digit").inner_text().strip() in [name.strip() for name in of.classes]
+
+
+def test_the_accuracy_of_another_network_is_that_on_its_own_test_images():
+    assert module.own(run_on(LETTERS).network)["tested"] == "its test images"
+    assert module.own(load("Model1"))["tested"] == "MNIST's test digits"
 
 
 def test_a_page_that_is_missing_is_said_to_be(monkeypatch, tmp_path):

@@ -30,6 +30,7 @@ from src.use import weights
 from src.use.export import fold
 
 PAGE, PARTS = ROOT / "docs" / "index.html", Path(__file__).with_name("web")
+TESTED = "MNIST's test digits"  # what an accuracy is of
 SMALLER = ("Frontier-2500", "Frontier-1000")  # shown beside the series where their weights are kept
 
 
@@ -105,6 +106,7 @@ def series(load: Callable) -> list[dict[str, Any]]:
             "parameters": records[0].parameters,
             "accuracy": round(100 * fmean(record.final.test_accuracy for record in records), 2),
             "trainings": len(records),
+            "tested": TESTED,
             **describe(load(name)),
         }
         for name, records in records_by_name.items()
@@ -117,7 +119,8 @@ def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
     if isinstance(run, Run) and run.split == "test":
         accuracy = round(100 * run.history[-1].test_accuracy, 2)
     parameters = count_parameters(network) or sum(each.numel() for each in network.parameters())  # loaded: untrainable
-    about = {"name": name, "parameters": parameters, "accuracy": accuracy, "trainings": 1}
+    tested = TESTED if data.data_of(network) == data.MNIST else "its test images"
+    about = {"name": name, "parameters": parameters, "accuracy": accuracy, "trainings": 1, "tested": tested}
     return about | describe(network)
 
 
@@ -133,7 +136,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
     """Return what network.js computes a network from, as JSON values: layers, numbers and how pixels are scaled.
 
     Raises InputError for a network with another operation than the page's, and as fold() does."""
-    of = getattr(network, "learned_from", data.MNIST)
+    of = data.data_of(network)
     layers, numbers, maps, size = [], [], torch.zeros(1, 1, 28, 28), 28  # size: of the last maps that were not flat
     for module in fold(network):
         maps = module(maps)

@@ -13,12 +13,14 @@ function makeLayers(network) {
     const isLast = i === stack.length - 1, inputs = before.channels;
     const amount = size > 1 ? `${channels} ${channels === 1 ? "map" : "maps"} of ${size}×${size}` : `${channels} numbers`;
     const title = make("h3", "", `${nameOf(layer, kernel, inputs)}, `, make("span", "", amount));
-    const text = make("div", "", title, make("p", "note", explain(layer, inputs, isLast)));
+    const does = isLast ? explainLogits(network) : explain(layer, inputs);
+    const text = make("div", "", title, make("p", "note", does));
     const field = `A pixel of it depends on ${seen}×${seen} pixels of the picture.`;
-    const makeTile = map => isLast ? makeLogit(map) : makeTileOf(layer, i, map, maps, inputs, field);
+    const makeTile = map => isLast ? makeLogit(network.classes[map]) : makeTileOf(layer, i, map, maps, inputs, field);
     const tiles = make("div", isLast ? "logits" : "maps", ...Array.from({length: channels}, (_, map) => makeTile(map)));
     const most = layer.weights ? 8 : 12;  // in a row: a map alone needs less room than one beside its filter
     tiles.style.setProperty("--columns", Math.ceil(channels / Math.ceil(channels / most)));  // in even rows
+    tiles.classList.toggle("words", isLast && hasWords(network));
     tiles.style.setProperty("--tile", layer.weights ? "3.75rem" : "2.75rem");
     before = maps;
     return make("li", "", text, tiles);
@@ -32,9 +34,11 @@ function nameOf({kind, groups, size}, kernel, inputs) {
   return `${size ?? kernel}×${size ?? kernel} ${name}`;
 }
 
+const explainLogits = network =>
+  `One number for each ${isOfDigits(network) ? "digit" : "class"}, the logits: the largest is the answer.`;
+
 /** Say in one sentence what a layer does. */
-function explain({kind, kernel, relu, groups}, inputs, isLast) {
-  if (isLast) return "One number for each digit, the logits: the largest is the answer.";
+function explain({kind, kernel, relu, groups}, inputs) {
   if (kind === "deskew") return "The digit is set upright and in the middle.";
   if (kind === "crop") return "Only the middle of the picture is kept.";
   if (kind === "max pooling") return `Of every ${kernel}×${kernel} pixels, the largest is kept.`;
@@ -45,8 +49,8 @@ function explain({kind, kernel, relu, groups}, inputs, isLast) {
   return relu ? `${what}; what is negative becomes 0.` : `${what}.`;
 }
 
-function makeLogit(digit) {
-  return make("div", "logit", make("b", "", digit), make("span", ""));
+function makeLogit(name) {
+  return make("div", "logit", make("b", "", name), make("span", ""));
 }
 
 /** Make the tile of a map: its filter, if it has one, and an empty canvas for it. A click enlarges it. */
@@ -96,13 +100,13 @@ function makeFilter({weights, kernel, channels}, map, read) {
 /** Show the maps of every layer, and the logits of the last; empty ones if there is no stack of maps. */
 function showLayers(stack) {
   [...element("layers").children].forEach((row, i) => {
-    const values = stack?.[i].values, largest = values?.reduce((a, b) => Math.max(a, b), 1e-9);
+    const values = stack?.[i].values, most = values?.reduce((a, b) => Math.max(a, b)), largest = Math.max(most, 1e-9);
     row.querySelectorAll(".map").forEach((canvas, map) => {
       const pixels = canvas.width * canvas.height;
       paint(canvas, values?.subarray(map * pixels, (map + 1) * pixels), largest);
     });
     row.querySelectorAll(".logit").forEach((logit, digit) => {
-      logit.classList.toggle("first", values?.[digit] === largest);
+      logit.classList.toggle("first", values !== undefined && values[digit] === most);
       logit.lastChild.textContent = values ? values[digit].toFixed(1).replace("-", "−") : "–";
     });
   });

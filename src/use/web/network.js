@@ -1,10 +1,10 @@
-// From a picture to ten percentages, in loops that can be read: what PyTorch does in a trained network.
+// From a picture to a percentage for each class, in loops that can be read: what PyTorch does in a trained network.
 // Nothing here knows of the page.
 //
 // Maps are {channels, size, values}: `channels` square maps of `size` x `size` numbers in one Float32Array, map by map
 // and row by row. A picture is one map of 28 x 28 numbers, from 0 (paper) to 255 (ink).
 
-/** Put a picture through a network and return the maps after each of its layers; the last are the ten logits. */
+/** Put a picture through a network and return the maps after each of its layers; the last are the logits, one for each class. */
 function forward(network, picture) {
   let maps = emptyMaps(1, 28);
   maps.values = picture.values.map(value => (value / 255 - network.mean) / network.std);
@@ -115,11 +115,11 @@ const OPERATIONS = {
 };
 
 /**
- * Return, for each pixel of a picture, how far the logit of a digit falls on average when a square of 4 x 4 pixels over
+ * Return, for each pixel of a picture, how far the logit of a class falls on average when a square of 4 x 4 pixels over
  * it is hidden (occlusion: Zeiler, Fergus 2014); 0 where it does not fall.
  */
-function matters(network, picture, digit) {
-  const logit = values => forward(network, {...picture, values}).at(-1).values[digit];
+function matters(network, picture, label) {
+  const logit = values => forward(network, {...picture, values}).at(-1).values[label];
   const whole = logit(picture.values), falls = new Float32Array(28 * 28), squares = new Float32Array(28 * 28);
   for (let top = 0; top <= 24; top += 2) {
     for (let left = 0; left <= 24; left += 2) {
@@ -167,7 +167,7 @@ function pad(input, width) {
  * Unpack a network as the page holds it: give its convolutions their weights and biases, which are kept one after
  * another, in the order of the layers, as 32-bit numbers in base64.
  */
-function unpack({numbers, mean, std, layers}) {
+function unpack({numbers, mean, std, classes, layers}) {
   const values = new Float32Array(bytes(numbers).buffer);
   let start = 0, channels = 1;
   const take = count => values.subarray(start, start += count);
@@ -177,7 +177,7 @@ function unpack({numbers, mean, std, layers}) {
     channels = layer.channels;
     return {...layer, weights, bias: take(channels)};
   });
-  return {mean, std, layers: unpacked};
+  return {mean, std, classes, layers: unpacked};
 }
 
 /** Return the bytes that a text in base64 stands for. */

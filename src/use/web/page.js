@@ -5,7 +5,8 @@ const all = [...OWN, ...NETWORKS];  // what is shown side by side
 const networks = all.map(unpack);
 const doubter = DOUBT && unpack(DOUBT);
 let chosen = 0;  // index of the network whose layers are shown
-let digits = [], shown = 0;  // those on the paper; index of the one whose bars and layers are shown
+let digits = [], shown = 0;  // those on the paper, letters too; index of the one whose bars and layers are shown
+const MOST = 10;  // bars; of more classes, the likeliest are shown
 let picked = null;  // index of the digit that was picked, or null: the one drawn last
 
 
@@ -18,7 +19,8 @@ function look() {
   shown = Math.min(picked ?? (latest < 0 ? digits.length - 1 : latest), digits.length - 1);
   for (const digit of digits) {
     digit.stack = forward(networks[chosen], digit.picture);
-    digit.isDoubtful = doubter !== null && !pointer && mayBeNone(digit.picture);  // a digit half drawn is none yet
+    // Letters and clothes are no digits at all, and a digit half drawn is none yet.
+    digit.isDoubtful = doubter !== null && isOfDigits(all[chosen]) && !pointer && mayBeNone(digit.picture);
   }
   const {picture, stack} = digits[shown] ?? {};
   element("hint").hidden = marks.length > 0;
@@ -49,35 +51,39 @@ function lookSoon() {
   });
 }
 
-/** Return what logits say: the ten probabilities, the digit with the largest and the one with the next. */
+/** Return what logits say: the probability of each class, and the classes from the likeliest on. */
 function answerOf(logits) {
   const probabilities = softmax(logits);
-  const [first, second] = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-  return {probabilities, first, second};
+  const sorted = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
+  return {probabilities, sorted, first: sorted[0], second: sorted[1]};
 }
 
 /** Show the answer to each digit and the probabilities of the one that is shown; return it as a sentence. */
 function showAnswer() {
   const answers = digits.map(({stack, isDoubtful}) => ({isDoubtful, ...answerOf(stack.at(-1).values)}));
-  const {probabilities, first, second} = answers[shown], isAlone = answers.length === 1;
-  const confidence = `confidence ${percent(probabilities[first])}; next ${second}, ${percent(probabilities[second])}`;
+  const {probabilities, sorted, first, second} = answers[shown], isAlone = answers.length === 1;
+  const {classes} = all[chosen], share = percent(probabilities[first]);
+  const confidence = `confidence ${share}; next ${classes[second]}, ${percent(probabilities[second])}`;
   const isDoubtful = answers.some(({isDoubtful}) => isDoubtful), which = isAlone ? "This" : "What has a ?";
   const doubt = isDoubtful ? `${which} may be no digit, says a second network.` : "";
 
   showDigits(answers);
   element("doubt").textContent = doubt;
-  element("answer").textContent = isAlone ? confidence : `${first}: ${confidence}`;
-  probabilities.forEach((probability, digit) => showBar(digit, probability, percent(probability), digit === first));
+  element("answer").textContent = isAlone || hasWords(all[chosen]) ? confidence : `${classes[first]}: ${confidence}`;
+  const labels = classes.length > MOST ? sorted : [...classes.keys()];
+  labels.slice(0, MOST).forEach((label, row) => {
+    showBar(row, classes[label], probabilities[label], percent(probabilities[label]), label === first);
+  });
   const number = answers.map(nameOfAnswer).join(" ");
   return doubt ? `${number} ${doubt} ${confidence}` : `${number}, ${confidence}`;
 }
 
-const nameOfAnswer = ({first, isDoubtful}) => isDoubtful ? `${first}?` : String(first);
+const nameOfAnswer = ({first, isDoubtful}) => all[chosen].classes[first] + (isDoubtful ? "?" : "");
 
 /** Show the answers as one number; of several digits, each says how sure it is and can be picked. */
 function showDigits(answers) {
   const headline = element("digit"), names = answers.map(nameOfAnswer);
-  headline.style.setProperty("--count", names.join("").length);
+  headline.style.setProperty("--count", joined(all[chosen], names).length);
   headline.classList.toggle("many", names.length > 5);  // there is no room for the confidence of each
   if (names.length === 1) return headline.replaceChildren(names[0]);
   if (headline.children.length !== names.length) {  // the focus stays where they are only renamed
@@ -107,16 +113,35 @@ function showNothing() {
   element("digit").replaceChildren("?");
   element("digit").style.setProperty("--count", 1);
   element("doubt").textContent = "";
-  element("answer").textContent = "Draw a digit to see an answer.";
-  for (let digit = 0; digit < 10; digit++) showBar(digit, 0, "", false);
+  element("answer").textContent = `Draw ${isOfDigits(all[chosen]) ? "a digit " : ""}to see an answer.`;
+  const {classes} = all[chosen];
+  for (let row = 0; row < Math.min(MOST, classes.length); row++) {
+    showBar(row, classes.length > MOST ? "·" : classes[row], 0, "", false);
+  }
   return "The paper is empty.";
 }
 
-function showBar(digit, share, text, isFirst) {
-  const row = element("bars").children[digit];
+function showBar(index, name, share, text, isFirst) {
+  const row = element("bars").children[index];
   row.classList.toggle("first", isFirst);
   row.style.setProperty("--share", share);
+  row.querySelector(".name").textContent = name;
+  row.title = hasWords(all[chosen]) ? name : "";  // there may be room for a part of it only
   row.querySelector(".percent").textContent = text;
+}
+
+/** Make a bar for each class of the chosen network, and room for their names; say what it knows on the empty paper. */
+function makeBars() {
+  const {classes} = all[chosen], count = Math.min(MOST, classes.length), words = hasWords(all[chosen]);
+  element("bars").replaceChildren(...Array.from({length: count}, () => {
+    return make("li", "", make("span", "name"), make("span", "track", make("span", "bar")), make("span", "percent"));
+  }));
+  element("bars").style.setProperty("--bars", count);
+  for (const id of ["digit", "bars"]) element(id).classList.toggle("words", words);
+  const more = classes.length > MOST ? ` and ${classes.length - MOST} more` : "";
+  const what = isOfDigits(all[chosen]) ? "Draw a digit from 0 to 9 here,"
+    : `Draw here: ${classes.slice(0, MOST).join(", ")}${more},`;
+  element("hint").replaceChildren(what, make("br", ""), "with mouse, finger or pen");
 }
 
 /** Say an answer to those who listen to the page instead of looking at it. */
@@ -150,7 +175,8 @@ function showRow(index) {
   const logits = ({picture, stack}) => (index === chosen ? stack : forward(networks[index], picture)).at(-1).values;
   const answers = digits.map(digit => answerOf(logits(digit)));
   const together = answers.reduce((product, {probabilities, first}) => product * probabilities[first], 1);
-  row.querySelector(".says").textContent = answers.map(({first}) => first).join("") || "–";
+  const says = row.querySelector(".says");
+  says.textContent = joined(all[index], answers.map(({first}) => all[index].classes[first])) || "–";
   row.querySelector(".percent").textContent = answers.length ? percent(together) : "";
 }
 
@@ -158,11 +184,12 @@ const sizeOf = ({parameters}) => `${parameters.toLocaleString("en")} parameters`
 
 /** Take a network, and let it look at the drawing. */
 function choose(index) {
-  const {name, accuracy, trainings} = all[index], size = sizeOf(all[index]);
+  const {name, accuracy, trainings, tested} = all[index], size = sizeOf(all[index]);
   chosen = index;
-  const right = accuracy === null ? "" : ` and gets ${accuracy.toFixed(2)}\u00a0% of MNIST's test digits right`;
+  const right = accuracy === null ? "" : ` and gets ${accuracy.toFixed(2)}\u00a0% of ${tested} right`;
   const first = trainings === 1 ? "" : ` (mean of ${trainings} trainings; the first answers here)`;
   element("meaning").textContent = `${name === size ? "This network" : name} has ${size}${right}${first}.`;
+  makeBars();
   makeLayers(networks[index]);
   say(look());
 }
@@ -210,7 +237,7 @@ all.forEach((about, index) => {
   choice.addEventListener("change", () => choose(index));
   const right = accuracy === null ? "" : `${accuracy.toFixed(2)}\u00a0%`;
   const note = make("span", "note", [name === size ? "" : size, right].filter(Boolean).join(", "));
-  const answer = [make("span", "says"), make("span", "percent")];
+  const answer = [make("span", hasWords(about) ? "says words" : "says"), make("span", "percent")];
   element("networks").append(make("label", "", choice, make("b", "", name), note, ...answer));
 });
 
@@ -219,9 +246,6 @@ EXAMPLES.forEach((_, digit) => {
   button.setAttribute("aria-label", `Test digit ${digit}`);
   button.addEventListener("click", () => example(digit));
   element("examples").append(button);
-
-  const track = make("span", "track", make("span", "bar"));
-  element("bars").append(make("li", "", make("span", "", digit), track, make("span", "percent")));
 });
 
 function paintExamples() {

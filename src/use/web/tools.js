@@ -11,6 +11,13 @@ function make(name, className, ...children) {
   return made;
 }
 
+/** Return whether the classes of a network are the ten digits; and whether names of them are longer than a letter. */
+const isOfDigits = ({classes}) => classes.join() === "0,1,2,3,4,5,6,7,8,9";
+const hasWords = ({classes}) => classes.some(name => [...name].length > 1);
+
+/** Return the names of classes as one text: "42", "AB" or "Shirt, Bag". */
+const joined = (network, names) => names.join(hasWords(network) ? ", " : "");
+
 function makeMap(size) {
   const canvas = make("canvas", "map");
   canvas.width = canvas.height = size;
