@@ -13,6 +13,7 @@ from PIL import Image
 
 from src import ROOT, data
 from src.__main__ import main
+from src.datasets import fitted
 from src.pictures.opening import as_it_is
 from src.pictures.reading import from_picture
 from src.use.answers import answer
@@ -214,3 +215,13 @@ def test_a_picture_as_it_is_is_grey_28_pixels_wide_and_high_and_neither_cut_nor_
     small[3:5, 3:5] = 200
     assert as_it_is(small).shape == (28, 28) and as_it_is(small)[13:15, 13:15].min() > 150
     assert as_it_is(np.eye(1000)).std() < 60, "fine detail is averaged"
+
+
+def test_a_picture_is_taken_as_pictures_of_a_folder_were_when_the_network_learned(tmp_path):
+    random = np.random.default_rng(0)
+    deep = Image.fromarray(random.integers(0, 30_000, (40, 40)).astype(np.uint16))
+    kinds = {"deep.png": deep, "clear.png": drawing(3).convert("RGBA"), "wide.jpg": drawing(7).crop((0, 90, 280, 190))}
+    kinds["clear.png"].putalpha(drawing(7).convert("L"))
+    for name, image in kinds.items():
+        image.save(tmp_path / name)
+        assert np.array_equal(as_it_is(tmp_path / name), fitted.whole(tmp_path, [name])[0]), name

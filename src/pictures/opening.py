@@ -130,7 +130,7 @@ def as_it_is(picture: Picture) -> np.ndarray:
     picture's border. Nothing is cut out, and nothing is inverted: a shirt on white paper stays one, while Fashion-MNIST
     shows clothes bright on black. picture: as from_picture() takes it. Raises InputError if it is none or is too large.
     """
-    image = opened(picture)
+    image = opened(picture, bright=2**16 - 1)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("L")
@@ -140,4 +140,4 @@ def as_it_is(picture: Picture) -> np.ndarray:
     fitted = Image.new("L", (IMAGE_SIZE, IMAGE_SIZE), int(np.median(border)))
     place = (IMAGE_SIZE - width) // 2, (IMAGE_SIZE - height) // 2
     fitted.paste(image.resize((width, height), Image.Resampling.BICUBIC), place)
-    return np.asarray(fitted)
+    return np.array(fitted)
