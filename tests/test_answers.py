@@ -225,3 +225,9 @@ def test_a_picture_is_taken_as_pictures_of_a_folder_were_when_the_network_learne
     for name, image in kinds.items():
         image.save(tmp_path / name)
         assert np.array_equal(as_it_is(tmp_path / name), fitted.whole(tmp_path, [name])[0]), name
+
+
+def test_a_network_that_gives_other_logits_than_its_data_has_classes_is_refused_in_a_sentence():
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 26))
+    with pytest.raises(InputError, match="MNIST has 10 classes, and the network gives 26 logits; say what it learned"):
+        answer(network, np.eye(40))

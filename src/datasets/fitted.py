@@ -8,29 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from src import ROOT, InputError
-from src.pictures.opening import opened
+from src.pictures.opening import as_it_is, opened
 
-SIDE = 28  # pixels
 KEPT = ROOT / "runs" / "pictures"  # the digits that were found in pictures: to find one takes some 50 ms
 MANY = 200  # pictures that take longer than a person waits without a word
 
 
 def whole(folder: Path, pictures: Sequence[str]) -> list[np.ndarray]:
-    """Return pictures, by their names below a folder, as they are: grey, (28, 28) uint8, and white where transparent.
+    """Return pictures, by their names below a folder, as opening.as_it_is() does, (28, 28) uint8.
 
-    The longer side is fitted to 28 pixels, and the rest filled with the shade of the edge. Raises InputError, which
-    names the first picture that cannot be read, and for pictures of different sizes."""
+    Raises InputError, which names the first picture that cannot be read, and for pictures of different sizes."""
     sizes = {}
 
     def image_of(name):
         image = opened(folder / name, bright=2**16 - 1)
-        if image.mode == "RGBA":
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         sizes[image.size] = sizes.get(image.size, name)
-        return _fitted(image.convert("L"))
+        return as_it_is(image)
 
     images = _each(folder, pictures, image_of)
     if len(sizes) > 1:
@@ -88,16 +83,6 @@ def _each(folder, pictures, image_of):
         remedy = "" if ";" in (why := str(error)) else "; replace it or remove it"
         raise InputError(f"cannot use {folder.name}/{name}{more}: {why.rstrip('.')}{remedy}.") from error
     return images
-
-
-def _fitted(image):
-    """Return a grey picture, its longer side fitted to 28 pixels; the rest has the shade of its edge."""
-    shades = np.asarray(image)
-    edge = np.median(np.concatenate([shades[0], shades[-1], shades[:, 0], shades[:, -1]]))
-    size = tuple(max(1, round(side * SIDE / max(image.size))) for side in image.size)
-    fitted = Image.new("L", (SIDE, SIDE), int(edge))
-    fitted.paste(image.resize(size, Image.Resampling.BICUBIC), tuple((SIDE - side) // 2 for side in size))
-    return np.array(fitted)
 
 
 def _kept(file):

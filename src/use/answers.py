@@ -10,6 +10,7 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
+from src import InputError
 from src.data import MNIST, DataSet, data_of
 from src.pictures.doubt import surety
 from src.pictures.opening import OWN, Picture, as_it_is, is_handwriting
@@ -76,6 +77,9 @@ def answer(network: nn.Module, picture: Picture) -> Answer:
     of = data_of(network)
     images = from_picture(picture) if is_handwriting(of) else torch.tensor(as_it_is(picture))[None, None]
     probabilities = predict(network, images).softmax(dim=1).cpu()
+    if probabilities.shape[1] != len(of.classes):
+        gives = f"{of.name} has {len(of.classes)} classes, and the network gives {probabilities.shape[1]} logits"
+        raise InputError(f"{gives}; say what it learned from: network.learned_from = digits.of.")
     judged = is_handwriting(of) and of.classes == MNIST.classes
     doubted = (surety(images) < 0).tolist() if judged else [False] * len(images)
     return Answer(images, probabilities, tuple(doubted), of)

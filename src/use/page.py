@@ -116,6 +116,10 @@ def series(load: Callable) -> list[dict[str, Any]]:
 def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
     """Return the network of a run, or a network alone, for beside(). Raises InputError as describe() does."""
     network, accuracy = getattr(run, "network", run), None
+    if data.data_of(network).mean > 0.5:
+        print(
+            f"{name} learned from pictures that are mostly bright; what is drawn is bright on black: it may misread it."
+        )
     if isinstance(run, Run) and run.split == "test":
         accuracy = round(100 * run.history[-1].test_accuracy, 2)
     parameters = count_parameters(network) or sum(each.numel() for each in network.parameters())  # loaded: untrainable
