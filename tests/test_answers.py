@@ -9,9 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from src import ROOT, data
+from src import ROOT, InputError, data
 from src.__main__ import main
 from src.datasets import fitted
 from src.pictures.opening import as_it_is

@@ -25,9 +25,8 @@ def effects(changes: dict[str, dict[str, list[float]]], title: str) -> Figure:
             face = color if shown else "white"
             ax.errorbar(mean, row + 0.25 * (place - 1), xerr=half_width, markerfacecolor=face, **look)
     ax.axvline(0, color=BLACK, linewidth=1)
-    ax.set_xscale("symlog", linthresh=0.2)
     ax.set_yticks(range(len(changes)), [textwrap.fill(name, 22) for name in changes])
     ax.set(xlabel="change in test accuracy (points); filled: a difference is shown", ylim=(len(changes) - 0.5, -0.5))
-    ax.legend(loc="lower right")
-    figure.suptitle("\n".join(textwrap.wrap(title, 95)), fontsize=11)
+    figure.legend(loc="outside lower right", ncols=3, fontsize=10)
+    figure.suptitle("\n".join(textwrap.wrap(title, 90)), fontsize=12)
     return figure

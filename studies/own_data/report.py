@@ -50,7 +50,7 @@ def blocks(evidence: Evidence) -> dict[str, str]:
 def figures(evidence: Evidence) -> Drawings:
     """Return the figure: file name -> function that draws it, and a hash of its numbers."""
     changes = changes_of(evidence.tests)
-    return with_sources({"own-data.png": partial(drawn.effects, changes, answer(changes))})
+    return with_sources({"own-data.png": partial(drawn.effects, changes, where_it_helps(changes))})
 
 
 def changes_of(tests: Records) -> Changes:
@@ -77,6 +77,18 @@ def answer(changes: Changes) -> str:
         said = [words[kind].format(" and ".join(sorted(where))) for kind, where in seen.items() if where]
         parts.append(f"{name} {', and '.join(said)}")
     return f"Of {len(changes)} techniques {len(helping)} help on MNIST: {'; '.join(parts)}."
+
+
+def where_it_helps(changes: Changes) -> str:
+    """Say which techniques help on all data, and which on some of it."""
+    where = {
+        name: [data for data, paired in by_data.items() if effect(paired) == "helps"]
+        for name, by_data in changes.items()
+    }
+    groups = {}
+    for name, helps in where.items():
+        groups.setdefault("all three" if len(helps) == len(DATA) else " and ".join(helps) or "none", []).append(name)
+    return "What helps on " + "; on ".join(f"{data}: {', '.join(names)}" for data, names in groups.items())
 
 
 def steps(tests: Records) -> Iterator[Row]:
