@@ -13,7 +13,7 @@ from studies.own_data import HANDS, PRINTED
 from studies.own_data import figures as drawn
 from studies.tables import markdown
 
-DATA = {"MNIST": LADDER, "other hands": HANDS, "printed": PRINTED}  # in words -> the ladder's steps on it
+DATA = {"MNIST": LADDER, "other hands": HANDS, "printed letters": PRINTED}  # in words -> the ladder's steps on it
 Changes = dict[str, dict[str, list[float]]]  # technique -> data -> paired differences in points, a seed each
 
 
@@ -40,7 +40,7 @@ def blocks(evidence: Evidence) -> dict[str, str]:
     right = [100 * ways["placed"] for ways in hands["right"].values()]
     as_is = [100 * ways["as they are"] for ways in hands["right"].values()]
     return {
-        "own_data": f"Model4's recipe on two small folders ({len(last['printed'])} seeds): {reached}. "
+        "own_data": f"Model4's recipe on two small folders ({len(last['printed letters'])} seeds): {reached}. "
         f"{answer(changes_of(evidence.tests))} MNIST's four models, not trained again, read {min(as_is):.0f} to "
         f"{max(as_is):.0f} % of the {hands['images']:,} digits of other hands as they are, and {min(right):.0f} to "
         f"{max(right):.0f} % placed as MNIST's are."

@@ -109,7 +109,7 @@ def test_the_records_are_paired_by_seed_on_each_data(evidence):
     for (before, after), technique in zip(pairwise(PRINTED), ADDED, strict=True):
         for seed in (0, 7):
             old, new = (100 * evidence.tests[each.name][seed].final.test_accuracy for each in (before, after))
-            assert seen[technique]["printed"][seed] == pytest.approx(new - old)
+            assert seen[technique]["printed letters"][seed] == pytest.approx(new - old)
 
 
 def test_the_timing_file_is_of_the_pictures_that_are_collected(evidence, folders):
