@@ -47,8 +47,9 @@ class Record:
     predictions: str  # for each image of the split, by the network that the run ends with; see coded()
     train_accuracy: float | None = None  # of that network on its training images, as they are; older records lack it
     fingerprint: tuple = ()  # of the code that trained it, see fingerprint.py; older records lack it
-    labels: str = ""  # of other data than MNIST: what is true, as the predictions; and the names of the classes
-    classes: tuple = MNIST.classes
+    # Of other data than MNIST: what is true, as the predictions, and the names of the classes.
+    labels: str = dataclasses.field(default="", repr=False)
+    classes: tuple = dataclasses.field(default=MNIST.classes, repr=False)
 
     @property
     def final(self) -> Epoch:
