@@ -69,9 +69,11 @@ def feature_maps(network: nn.Module, image: Tensor) -> Figure:
     """Draw the maps of one image, a row for each convolution and pooling module, and its logits."""
     ink = _one(network, image)
     rows = [("image", ink[0]), *((name, maps[0]) for name, _, maps in maps_of(network, ink))]
-    logits = predict(network, ink)[0]
-    rows = rows[:-1] if rows[-1][1].shape == (len(data_of(network).classes), 1, 1) else rows  # they are the logits
-    return _maps([*rows, ("logits, 0 to 9", logits.view(-1, 1, 1))], f"Layer by layer to the answer: {logits.argmax()}")
+    logits, names = predict(network, ink)[0], data_of(network).classes
+    rows = rows[:-1] if rows[-1][1].shape == (len(names), 1, 1) else rows  # they are the logits
+    label = f"logits, {names[0]} to {names[-1]}" if max(map(len, names)) == 1 else "logits"
+    title = f"Layer by layer to the answer: {names[logits.argmax()]}"
+    return _maps([*rows, (label, logits.view(-1, 1, 1))], title)
 
 
 @styled
@@ -118,7 +120,7 @@ def occlusion(network: nn.Module, image: Tensor) -> Tensor:
 def pixels_that_matter(network: nn.Module, image: Tensor) -> Figure:
     """Draw which pixels of an image speak for the answer, by gradient times input and by occlusion."""
     ink, logits = _one(network, image)[0, 0].cpu().numpy(), predict(network, image)[0]
-    answer, falls = logits.argmax(), occlusion(network, image)
+    answer, falls = data_of(network).classes[logits.argmax()], occlusion(network, image)
     figure, (first, *others) = plt.subplots(1, 3, figsize=(10, 4.1))
     first.imshow(ink, cmap="gray_r", vmin=0, vmax=1)
     for ax, values in zip(others, [gradient_times_input(network, image), falls], strict=True):
@@ -226,7 +228,7 @@ def _ink(network, images):
     if not isinstance(network, nn.Module):
         remedy = "after run = train(...), give run.network"
         raise InputError(f"the network must be an nn.Module, not {type(network).__name__}; {remedy}.")
-    return as_images(images).to(next(network.eval().parameters(), images).device) / 255
+    return as_images(images, dark=data_of(network) != MNIST).to(next(network.eval().parameters(), images).device) / 255
 
 
 def _one(network, image):

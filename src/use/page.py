@@ -59,7 +59,8 @@ def inline(run: Run | nn.Module | None = None, height: int = 900) -> None:
     shown = {"text/html": f"{frame}<p>No page here? Run this cell again, or open {link}.</p>"}
     with contextlib.suppress(InputError):  # without a convolution there is nothing to draw
         network, picture = weights.load("Model4") if run is None else getattr(run, "network", run), io.BytesIO()
-        feature_maps(network, data.load("test").images[0]).savefig(picture, format="png")
+        image = (run.test_digits if isinstance(run, Run) else data.load("test")).images[0]
+        feature_maps(network, image).savefig(picture, format="png")
         shown["image/png"] = _base64(picture.getbuffer())
     display(shown, raw=True, transient={"still": "image/png"})
 
@@ -117,9 +118,7 @@ def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
     """Return the network of a run, or a network alone, for beside(). Raises InputError as describe() does."""
     network, accuracy = getattr(run, "network", run), None
     if data.data_of(network).mean > 0.5:
-        print(
-            f"{name} learned from pictures that are mostly bright; what is drawn is bright on black: it may misread it."
-        )
+        print(f"{name} learned from bright pictures, and what is drawn is bright on black: it may misread that.")
     if isinstance(run, Run) and run.split == "test":
         accuracy = round(100 * run.history[-1].test_accuracy, 2)
     parameters = count_parameters(network) or sum(each.numel() for each in network.parameters())  # loaded: untrainable

@@ -34,7 +34,7 @@ def collect(hands: Path = HANDS, printed: Path = PRINTED) -> None:
         digits = load_digits()
         for number, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
             _write(image / 16, hands / str(label) / f"{number:04}.png")
-        print(f"{len(digits.target):,} digits of other hands written into {hands}.")
+        print(f"{len(digits.target):,} digits of other hands written into the folder {hands.name}.")
     if not printed.exists():
         sheet = Image.open(SHEET)
         names = json.loads(sheet.info["fonts"])
@@ -43,7 +43,7 @@ def collect(hands: Path = HANDS, printed: Path = PRINTED) -> None:
             for image, character in zip(pixels[row], CHARACTERS, strict=True):
                 part = "train" if (row + 1) % TESTED else "test"
                 _write(image, printed / part / character / f"{name.replace(' ', '-')}.png")
-        print(f"{len(names)} fonts of {len(CHARACTERS)} characters written into {printed}.")
+        print(f"{len(names)} fonts of {len(CHARACTERS)} characters written into the folder {printed.name}.")
 
 
 def draw() -> list[str]:
