@@ -8,7 +8,7 @@ import torch
 
 from src import InputError, data
 from src.pictures import doubt
-from studies import timing
+from studies import fonts, timing
 from studies.evidence import RESULTS
 from studies.pictures import doubt as study
 from studies.pictures import nondigits
@@ -39,12 +39,12 @@ def test_letters_in_fonts_that_were_not_learned_are_doubted_far_more_often_than_
 
 
 def test_the_fonts_that_are_learned_come_with_matplotlib_and_none_of_them_is_measured(measured):
-    learned = {study._family(path) for path in nondigits.fonts()}
+    learned = {fonts.family(path) for path in nondigits.fonts()}
     assert len(nondigits.fonts()) > 15 and not learned & set(measured["fonts"])
 
 
 def test_too_few_fonts_are_one_sentence_before_anything_is_trained(monkeypatch):
-    monkeypatch.setattr(study.font_manager, "findSystemFonts", lambda: [])
+    monkeypatch.setattr(fonts.font_manager, "findSystemFonts", lambda: [])
     monkeypatch.setattr(study, "train", None)
     with pytest.raises(InputError, match="has 0 fonts of its own with letters, not 30; install more: apt-get install"):
         study.measure()
