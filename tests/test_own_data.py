@@ -279,3 +279,19 @@ def test_an_interrupted_run_on_data_that_has_changed_since_starts_over(own, monk
         with pytest.raises(KeyboardInterrupt, match="1 of 2 epochs are finished"):
             train(replace(SMALL, data=name), quiet=True)
         assert ("the run starts over" in capsys.readouterr().out) == (finished == 0)
+
+
+def test_digits_that_do_not_lie_together_in_memory_are_given_too():
+    some = digits_of("train", 240)
+    apart = [some[::2], some[1::2]]
+    together = [some[torch.arange(start, 240, 2)] for start in (0, 1)]
+    assert not apart[0].images.is_contiguous() and named.given(*apart)[0].of == named.given(*together)[0].of
+
+
+def test_an_experiment_on_given_digits_of_fewer_classes_than_ten_names_them():
+    some = digits_of("train", 60, 3), digits_of("test", 30, 3)
+    name = named.given(*some, ["cat", "dog", "bird"])[0].of.name
+    run = train(replace(SMALL, data=name, layer_line="8 P P G t3"), quiet=True)
+    assert run.record.classes == ("cat", "dog", "bird") and run.logits.shape == (30, 3)
+    with pytest.raises(InputError, match="there is only one class, cat; a network learns to tell two or more apart"):
+        named.given(digits_of("train", 9, 1), digits_of("test", 9, 1), ["cat"])

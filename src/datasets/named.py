@@ -47,15 +47,19 @@ def whole(name: str) -> tuple[Digits, Digits]:
 def given(train: Digits, test: Digits, classes: Sequence[str] = ()) -> tuple[Digits, Digits]:
     """Return digits of one's own as data with a name, a mean and a deviation, and keep them for this process.
 
-    classes: what the labels 0, 1, ... stand for, by default what the digits know of it, or these numbers.
-    Raises InputError for labels outside the classes and for two classes of one name."""
+    classes: what the labels 0, 1, ... stand for, by default what the digits know of it, or these numbers. An experiment
+    for other classes than ten names the data first: replace(..., data=given(...)[0].of.name, layer_line=...).
+    Raises InputError for labels outside the classes, for fewer than two classes and for two of one name."""
     if not len(train) or not len(test):
         raise InputError("give digits to learn from and digits to be tested on: both need some.")
+    train, test = (digits.to(torch.device("cpu")) for digits in (train, test))
     low, high = (getattr(torch.cat([train.labels, test.labels]), end)().item() for end in ("min", "max"))
     known = train.of.classes if train.of != MNIST or high < len(MNIST.classes) else range(high + 1)
     classes = tuple(map(str, classes or known))
     if low < 0 or high >= len(classes):
         raise InputError(f"labels must be from 0 to {len(classes) - 1}, one a class, not from {low} to {high}.")
+    if len(classes) < 2:
+        raise InputError(f"there is only one class, {classes[0]}; a network learns to tell two or more apart.")
     if len(set(classes)) < len(classes):
         raise InputError(f"two of the classes {', '.join(classes)} have the same name; give each its own.")
     train, test = described("", train, test, classes)
@@ -71,8 +75,8 @@ def described(name: str, train: Digits, test: Digits, classes: Sequence[str]) ->
     std = np.sqrt(np.average((shades - mean) ** 2, weights=counts))
     content = hashlib.sha256("\n".join(classes).encode())
     for digits in (train, test):
-        content.update(digits.images.numpy())
-        content.update(digits.labels.numpy())
+        content.update(digits.images.contiguous().numpy())
+        content.update(digits.labels.contiguous().numpy())
     of = DataSet(name, tuple(classes), float(f"{mean:.4f}"), max(float(f"{std:.4f}"), 1e-3), content.hexdigest()[:16])
     return Digits(train.images, train.labels, of), Digits(test.images, test.labels, of)
 
