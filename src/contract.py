@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from src import InputError
 from src.checks import Checked, kind_of  # Checked stands for Experiment, which needs this module
-from src.data import MNIST, Digits, normalize
+from src.data import MNIST, DataSet, Digits, normalize
 
 
 def as_images(images: Tensor, dark: bool = False) -> Tensor:
@@ -90,6 +90,13 @@ def own(make: Callable, classes: int | None = 10) -> nn.Module:
             raise InputError(f"the network {name} must be a new one for each run: make it inside the function.")
     check_network(network, classes=classes)
     return network.train()
+
+
+def check_logits(logits: Tensor, of: DataSet) -> None:
+    """Raise InputError unless logits (N, C) are one for each class of the data that their network learned from."""
+    if logits.shape[1:] != (len(of.classes),):
+        gives = f"{of.name} has {len(of.classes)} classes, and the network gives {logits.shape[-1]} logits"
+        raise InputError(f"{gives}; say what it learned from: network.learned_from = digits.of.")
 
 
 @torch.no_grad()

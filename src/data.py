@@ -12,6 +12,7 @@ from src.checks import kind_of
 # How many classes data that an experiment may name has; "folder:PATH" and "digits:PATH" are pictures of one's own.
 CLASSES = {"MNIST": 10, "FashionMNIST": 10, "KMNIST": 10, "QMNIST": 10, "CIFAR10": 10}
 CLASSES |= {"EMNIST-letters": 26, "EMNIST-balanced": 47}
+HANDWRITING = ("MNIST", "QMNIST", "KMNIST", "EMNIST-", "digits:")  # how names of data that is written begin
 # What a run is evaluated on -> what it is trained on.
 TRAINED_ON = {"test": "train"} | {s: f"{s}-rest" for s in ["validation", *(f"resplit-{k}" for k in range(10))]}
 
@@ -33,7 +34,7 @@ MNIST = DataSet("MNIST", tuple("0123456789"), 0.1307, 0.3081, _HASH)
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (N, 1, 28, 28) uint8, 0 is background and 255 ink, and labels (N,) int64, 0 to 9; of other data, classes.
+    """Images (N, 1, 28, 28) uint8, 0 is background and 255 ink, and labels (N,) int64, numbers of the classes of `of`.
 
     Raises InputError for other dtypes and shapes; values are not read, so that a part of the digits costs little."""
 
@@ -89,6 +90,11 @@ def part(train: Digits, test: Digits, split: str) -> Digits:
 def data_of(network: object) -> DataSet:
     """Return the data that a network learned from; MNIST if it does not know."""
     return getattr(network, "learned_from", MNIST)
+
+
+def is_handwriting(of: DataSet) -> bool:
+    """Say whether data is writing, bright on dark, which is found in a picture; else a picture is one image."""
+    return of.name.startswith(HANDWRITING)
 
 
 def mislabel(digits: Digits, fraction: float) -> Digits:

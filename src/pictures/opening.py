@@ -1,4 +1,4 @@
-"""Whatever holds a picture, a file, an image or an array, as its brightness."""
+"""Whatever holds a picture, a file, an image or an array: opened, as its brightness, and whole as 28x28."""
 
 import contextlib
 import io
@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 from src import InputError
 from src.checks import kind_of
 from src.contract import pixels
-from src.data import DataSet
 from src.model import IMAGE_SIZE
 
 Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tensor
@@ -20,7 +19,6 @@ Picture = str | Path | bytes | BinaryIO | Image.Image | np.ndarray | torch.Tenso
 MOST_MEMORY = 200_000_000  # bytes that a picture may take until it is reduced
 LARGEST, LONGEST = 2000, 800  # pixels of the longer side: that are kept, and looked at
 CHANNELS = (1, 3, 4)  # of an array: grey, colours, colours and transparency
-HANDWRITING = ("MNIST", "QMNIST", "KMNIST", "EMNIST-", "digits:")  # how names of such data begin
 OWN = "seen by a network"  # in the PNG files that --show writes
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
@@ -116,11 +114,6 @@ def brightness(image: Image.Image) -> np.ndarray:
     shown = [np.std(channel) for channel in (small.convert("L"), *small.convert("RGB").split())]
     channel = np.argmax(shown)
     return np.asarray(image.getchannel(int(channel) - 1) if channel else image.convert("L"), np.float32) / 255
-
-
-def is_handwriting(of: DataSet) -> bool:
-    """Say whether data is writing, bright on dark: from_picture() reads such in pictures; other data is as_it_is()."""
-    return of.name.startswith(HANDWRITING)
 
 
 def as_it_is(picture: Picture) -> np.ndarray:

@@ -10,10 +10,10 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
-from src import InputError
-from src.data import MNIST, DataSet, data_of
+from src.contract import check_logits
+from src.data import MNIST, DataSet, data_of, is_handwriting
 from src.pictures.doubt import surety
-from src.pictures.opening import OWN, Picture, as_it_is, is_handwriting
+from src.pictures.opening import OWN, Picture, as_it_is
 from src.pictures.reading import from_picture
 from src.runs import files
 from src.training import predict
@@ -70,16 +70,14 @@ class Answer:
 
 
 def answer(network: nn.Module, picture: Picture) -> Answer:
-    """Return what a network reads in a picture. Raises InputError as from_picture() does.
+    """Return what a network reads in a picture. Raises InputError as from_picture() and check_logits() do.
 
     One that learned from handwriting reads all that is written; of another the whole picture is one answer. Only digits
     that are written are doubted."""
     of = data_of(network)
     images = from_picture(picture) if is_handwriting(of) else torch.tensor(as_it_is(picture))[None, None]
     probabilities = predict(network, images).softmax(dim=1).cpu()
-    if probabilities.shape[1] != len(of.classes):
-        gives = f"{of.name} has {len(of.classes)} classes, and the network gives {probabilities.shape[1]} logits"
-        raise InputError(f"{gives}; say what it learned from: network.learned_from = digits.of.")
+    check_logits(probabilities, of)
     judged = is_handwriting(of) and of.classes == MNIST.classes
     doubted = (surety(images) < 0).tolist() if judged else [False] * len(images)
     return Answer(images, probabilities, tuple(doubted), of)

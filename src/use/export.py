@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from src import InputError
-from src.data import MNIST, data_of, normalize
-from src.pictures.opening import is_handwriting
+from src.contract import check_logits
+from src.data import MNIST, data_of, is_handwriting, normalize
 from src.runs import files
 
 
@@ -35,9 +35,7 @@ def fold(network: nn.Module) -> nn.Sequential:
             module.bias = nn.Parameter(torch.zeros(len(module.weight), dtype=module.weight.dtype))
     folded, images = nn.Sequential(*modules).float().requires_grad_(False).eval(), torch.rand(2, 1, 28, 28)
     expected, of = copy.deepcopy(network).cpu().eval()(images), data_of(network)
-    if expected.shape != (2, len(of.classes)):
-        gives = f"{of.name} has {len(of.classes)} classes, and the network gives {expected.shape[-1]} logits"
-        raise InputError(f"{gives}; say what it learned from: network.learned_from = digits.of.")
+    check_logits(expected, of)
     with contextlib.suppress(RuntimeError):  # of shapes that do not fit
         logits = folded(images)
         if logits.shape == expected.shape and torch.allclose(logits, expected, rtol=1e-3, atol=1e-3):
