@@ -35,7 +35,7 @@ class Run:
     threads: int
     history: tuple[Epoch, ...]
     train_accuracy: float  # fraction of its training images that the final network gets right, as they are
-    logits: torch.Tensor  # (N, 10) float32 on the CPU, of the network on the split
+    logits: torch.Tensor  # (N, classes) float32 on the CPU, of the network on the split
     network: nn.Module  # as the last epoch left it, or as the best one did if that is kept
     fingerprint: tuple[float, ...]  # of the code that trained it, see fingerprint.py
     test_digits: Digits  # of the split, on the CPU
@@ -84,7 +84,8 @@ def train(
 
     seed: from 0 to 2**32 - 1; the same seed and threads on the same machine give the same history, bit for bit.
     split: what it is evaluated on: "test", "validation" or "resplit-0" to "resplit-9"; it trains on the other digits.
-    digits: to learn from and to be tested on, in the place of the experiment's data; see datasets.named.given().
+    digits: to learn from and to be tested on, in the place of the experiment's data; for other classes than ten see
+    datasets.named.given().
     device: "auto" (CUDA, then MPS, then CPU), "cuda", "mps" or "cpu". threads: of a run on the CPU; two are faster
     than one if no other run wants the cores. quiet: print nothing, not even a progress bar.
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,

@@ -193,7 +193,7 @@ def per_digit(
 
 
 def mistakes(digits: Digits, logits: torch.Tensor, title: str) -> Figure:
-    """Draw the twenty mistakes of most confidence (the largest softmax) among Digits, with answers; logits (N, 10)."""
+    """Draw the twenty mistakes of most confidence (the largest softmax) among Digits, with answers; logits (N, C)."""
     confidence, answers = logits.softmax(dim=1).max(dim=1)
     wrong = (answers != digits.labels).nonzero().flatten()
     shown = wrong[confidence[wrong].argsort(descending=True)][:20]

@@ -193,7 +193,7 @@ def confused(network: nn.Module, digits: Digits) -> Figure:
 
 
 def invented(network: nn.Module, steps: int = 200) -> Tensor:
-    """Return an image for each class (10, 1, 28, 28), ink from 0 to 1: noise, changed until it is read as that.
+    """Return an image for each class (C, 1, 28, 28), ink from 0 to 1: noise, changed until it is read as that.
 
     Gradient ascent on the logit and the log-probability. Blur, random maps of the image and a price of ink leave little
     but strokes (Olah et al., Feature Visualization, Distill 2017). The same network gives the same images."""
