@@ -1,10 +1,12 @@
 """Two folders of pictures to learn from: digits of other hands, and printed digits and letters.
 
-`hands` are scikit-learn's 1,797 digits of 8x8 pixels, written by 43 people in Turkey (Alpaydin and Kaynak, 1998).
+`hands` are scikit-learn's 1,797 digits of 8x8 pixels, written by 13 people in Turkey (Alpaydin and Kaynak, 1998).
 `printed` are characters in fonts that Debian packages, drawn once by draw() and kept in printed.png, a row a font."""
 
 import io
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ TESTED = 4  # every fourth font is for the test
 
 
 def collect(hands: Path = HANDS, printed: Path = PRINTED) -> None:
-    """Write both folders, what is not there yet. Raises InputError without scikit-learn."""
+    """Write each folder that is not there yet. Raises InputError without scikit-learn."""
     if not hands.exists():
         try:
             from sklearn.datasets import load_digits
@@ -32,17 +34,19 @@ def collect(hands: Path = HANDS, printed: Path = PRINTED) -> None:
             raise InputError(f"the digits of other hands come with scikit-learn, which is missing; {remedy}") from error
 
         digits = load_digits()
-        for number, (image, label) in enumerate(zip(digits.images, digits.target, strict=True)):
-            _write(image / 16, hands / str(label) / f"{number:04}.png")
+        each = enumerate(zip(digits.images, digits.target, strict=True))
+        _write(hands, {f"{label}/{number:04}.png": image / 16 for number, (image, label) in each})
         print(f"{len(digits.target):,} digits of other hands written into the folder {hands.name}.")
     if not printed.exists():
         sheet = Image.open(SHEET)
         names = json.loads(sheet.info["fonts"])
         pixels = np.asarray(sheet).reshape(len(names), SIDE, len(CHARACTERS), SIDE).swapaxes(1, 2) / 255
+        pictures = {}
         for row, name in enumerate(names):
             for image, character in zip(pixels[row], CHARACTERS, strict=True):
                 part = "train" if (row + 1) % TESTED else "test"
-                _write(image, printed / part / character / f"{name.replace(' ', '-')}.png")
+                pictures[f"{part}/{character}/{name.replace(' ', '-')}.png"] = image
+        _write(printed, pictures)
         print(f"{len(names)} fonts of {len(CHARACTERS)} characters written into the folder {printed.name}.")
 
 
@@ -71,7 +75,13 @@ def _reduced(ink):
     return np.asarray(image) / 255
 
 
-def _write(image, path):
-    content = io.BytesIO()
-    Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(content, "PNG")
-    files.write(path, content.getvalue())
+def _write(folder, pictures):
+    """Write pictures, name -> brightness (H, W) from 0 to 1, into a folder that is whole or not there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
+        for name, image in pictures.items():
+            content = io.BytesIO()
+            Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(content, "PNG")
+            files.write(Path(place, folder.name, name), content.getvalue())
+        if not folder.exists():  # another process may have been faster
+            os.replace(Path(place, folder.name), folder)

@@ -62,6 +62,21 @@ def test_what_is_there_is_not_written_again_and_a_missing_library_is_one_sentenc
         collected.collect(tmp_path / "hands", tmp_path / "printed")
 
 
+def test_a_folder_whose_writing_was_interrupted_is_not_there(tmp_path, monkeypatch):
+    written, write = [], collected.files.write
+
+    def interrupted(path, content):
+        written.append(path)
+        if len(written) == 100:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(collected.files, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        collected.collect(tmp_path / "hands", tmp_path / "printed")
+    assert len(written) == 100 and not list(tmp_path.iterdir())
+
+
 def test_no_two_fonts_of_the_sheet_are_drawn_alike():
     sheet = Image.open(collected.SHEET)
     names = json.loads(sheet.info["fonts"])
