@@ -21,9 +21,11 @@ def effects(changes: dict[str, dict[str, list[float]]], title: str) -> Figure:
         for place, ((data, paired), (color, marker)) in enumerate(zip(by_data.items(), LOOKS, strict=True)):
             mean, half_width = mean_interval(paired)
             shown = effect(paired) in ("helps", "hurts")
-            look = dict(color=color, fmt=marker, capsize=4, linewidth=2, markersize=8, label=None if row else data)
+            look = dict(color=color, fmt=marker, capsize=4, linewidth=2, markersize=8)
             face = color if shown else "white"
             ax.errorbar(mean, row + 0.25 * (place - 1), xerr=half_width, markerfacecolor=face, **look)
+            if not row:
+                ax.plot([], [], color=color, marker=marker, markersize=8, linewidth=2, label=data)
     ax.axvline(0, color=BLACK, linewidth=1)
     ax.set_yticks(range(len(changes)), [textwrap.fill(name, 22) for name in changes])
     ax.set(xlabel="change in test accuracy (points); filled: a difference is shown", ylim=(len(changes) - 0.5, -0.5))

@@ -32,17 +32,17 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
 def blocks(evidence: Evidence) -> dict[str, str]:
     """Return the block of the README: name of the marker -> Markdown."""
     last = {data: evidence.tests[steps[-1].name] for data, steps in DATA.items() if data != "MNIST"}
-    reached = "; ".join(
-        f"{data}, {len(records[0].classes)} classes: {interval(values(records, 'test accuracy'))} %"
+    reached = " and ".join(
+        f"{interval(values(records, 'test accuracy'))} % on {data} ({len(records[0].classes)} classes)"
         for data, records in last.items()
     )
     hands = evidence.timing("hands")
     right = [100 * ways["placed"] for ways in hands["right"].values()]
     as_is = [100 * ways["as they are"] for ways in hands["right"].values()]
     return {
-        "own_data": f"Model4's recipe on two small folders ({len(last['printed letters'])} seeds): {reached}. "
-        f"{answer(changes_of(evidence.tests))} MNIST's four models, not trained again, read {min(as_is):.0f} to "
-        f"{max(as_is):.0f} % of the {hands['images']:,} digits of other hands as they are, and {min(right):.0f} to "
+        "own_data": f"On two small folders Model4's recipe reaches {reached}, "
+        f"{len(last['printed letters'])} seeds each. {answer(changes_of(evidence.tests))} "
+        f"MNIST's four models, not trained again, read {min(as_is):.0f} to {max(as_is):.0f} % of the {hands['images']:,} digits of other hands as they are, and {min(right):.0f} to "
         f"{max(right):.0f} % placed as MNIST's are."
     }
 
@@ -80,7 +80,7 @@ def answer(changes: Changes) -> str:
 
 
 def where_it_helps(changes: Changes) -> str:
-    """Say which techniques help on all data, and which on some of it."""
+    """Say which techniques are shown to help on all data, and which on some of it."""
     where = {
         name: [data for data, paired in by_data.items() if effect(paired) == "helps"]
         for name, by_data in changes.items()
@@ -88,7 +88,8 @@ def where_it_helps(changes: Changes) -> str:
     groups = {}
     for name, helps in where.items():
         groups.setdefault("all three" if len(helps) == len(DATA) else " and ".join(helps) or "none", []).append(name)
-    return "What helps on " + "; on ".join(f"{data}: {', '.join(names)}" for data, names in groups.items())
+    order = sorted(groups, key=lambda data: data != "all three")
+    return "Shown to help on " + "; on ".join(f"{data}: {', '.join(groups[data])}" for data in order)
 
 
 def steps(tests: Records) -> Iterator[Row]:
