@@ -42,8 +42,9 @@ def blocks(evidence: Evidence) -> dict[str, str]:
     return {
         "own_data": f"On two small folders Model4's recipe reaches {reached}, "
         f"{len(last['printed letters'])} seeds each. {answer(changes_of(evidence.tests))} "
-        f"MNIST's four models, not trained again, read {min(as_is):.0f} to {max(as_is):.0f} % of the {hands['images']:,} digits of other hands as they are, and {min(right):.0f} to "
-        f"{max(right):.0f} % placed as MNIST's are."
+        f"MNIST's four models, not trained again, read {min(as_is):.0f} to {max(as_is):.0f} % of the "
+        f"{hands['images']:,} digits of other hands as they are, and {min(right):.0f} to {max(right):.0f} % "
+        "placed as MNIST's are."
     }
 
 
