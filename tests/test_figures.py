@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from src.data import Digits
+from src.data import MNIST, Digits
 from src.runs import records
 from src.show import figures
 
@@ -51,6 +51,23 @@ def test_captions_of_mistakes_fit_below_their_images():
     assert caption.get_text() == "true 5, read\nas 6 (100 %)"
     figure.draw_without_rendering()
     assert caption.get_window_extent().width < figure.bbox.width / 10
+
+
+def test_long_names_of_classes_leave_room_for_what_is_drawn():
+    of = replace(MNIST, classes=("pointed triangles", "round shapes drawn by hand", "Würfel und Quader, gefüllt"))
+    labels = torch.arange(3).repeat(7)
+    digits = Digits(torch.zeros(21, 1, 28, 28, dtype=torch.uint8), labels, of)
+    logits = 9.0 * torch.eye(3)[(labels + 1) % 3]
+    figure = figures.mistakes(digits, logits, "any")
+    figure.draw_without_rendering()
+    caption, box = figure.axes[-1].texts[0], figure.axes[-1].texts[0].get_window_extent()
+    assert "…,\nnot " in caption.get_text() and caption.get_text().endswith("…\n(100 %)")
+    assert box.width < figure.bbox.width / 10 and box.y0 >= 0
+    for draw in (figures.confusion, figures.per_digit):
+        figure = draw(labels, (labels + 1) % 3, "somebody's: which classes are mistaken for which?", of.classes)
+        figure.draw_without_rendering()
+        ax = figure.axes[0]
+        assert ax.bbox.height > figure.bbox.height / 3 and ax.title.get_window_extent().x1 <= figure.bbox.width
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 15])

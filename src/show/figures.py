@@ -56,16 +56,18 @@ def save(figure: Figure, name: str, source: str = "", folder: Path = IMAGES) -> 
 
 @styled
 def digits_grid(images: torch.Tensor, captions: Sequence[str] | None = None, title: str = "") -> Figure:
-    """Draw images (N, 1, 28, 28), ink bright, ten in a row, with a caption of one or two lines under each."""
+    """Draw images (N, 1, 28, 28), ink bright, ten in a row, with a caption of one to three lines under each."""
     rows = max(1, math.ceil(len(images) / 10))
-    height = rows * (1.0 if captions is None else 1.35) + 0.4
+    three = any(each.count("\n") == 2 for each in captions or ())  # of long words, in smaller letters
+    height = rows * (1.0 if captions is None else 1.6 if three else 1.35) + 0.4
     figure, axes = plt.subplots(rows, 10, figsize=(10, height), squeeze=False)
+    look = dict(ha="center", va="top", fontsize=8 if three else 9)
     for ax in axes.flat:
         ax.set_axis_off()
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(image.squeeze().numpy(), cmap="gray_r", vmin=0, vmax=255)
         if captions is not None:
-            ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, ha="center", va="top", fontsize=9)
+            ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, **look)
     figure.suptitle(title)
     return figure
 
@@ -140,8 +142,8 @@ def confusion(
     counts = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(counts, (np.asarray(labels), np.asarray(predictions)), 1)
     mistakes = counts - np.diag(np.diag(counts))
-    few = len(classes) <= 12
-    figure, ax = plt.subplots(figsize=(6, 5.4) if few else (9.5, 8.6))
+    few, long = len(classes) <= 12, max(map(len, classes)) > 12
+    figure, ax = plt.subplots(figsize=(6 + long, 5.4 + long) if few else (9.5, 8.6))
     ax.grid(False)
     shades = ax.imshow(mistakes, cmap="Blues", vmin=0, vmax=MOST_MISTAKES)
     for (true, predicted), count in np.ndenumerate(counts):
@@ -152,7 +154,7 @@ def confusion(
     kind = _kind_of(classes)
     ax.set(xlabel=f"predicted {kind}", ylabel=f"true {kind}", title=title)
     _name_classes(ax, classes)
-    ax.set_yticks(range(len(classes)), classes)
+    ax.set_yticks(range(len(classes)), [short(name, 16) for name in classes])
     bar = dict(ticks=range(0, MOST_MISTAKES + 1, 2), extend="max" if mistakes.max() > MOST_MISTAKES else "neither")
     figure.colorbar(shades, label="images mistaken (diagonal: images right)", shrink=0.85, **bar)
     return figure
@@ -163,7 +165,13 @@ def _kind_of(classes):
 
 
 def _name_classes(ax, classes):  # on the x axis; long names stand upright
-    ax.set_xticks(range(len(classes)), classes, rotation=90 if max(map(len, classes)) > 3 else 0)
+    names = [short(name, 16) for name in classes]
+    ax.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
+
+
+def short(name: str, most: int = 11) -> str:
+    """Return the name of a class, or its beginning if it has more letters than there is room for."""
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
 
 
 @styled
@@ -204,8 +212,8 @@ def mistakes(digits: Digits, logits: torch.Tensor, title: str) -> Figure:
 
 def read_as(digits: Digits, answers: torch.Tensor, confidence: torch.Tensor, shown: torch.Tensor) -> list[str]:
     """Return a caption for each image shown (indices): what it is, what it was read as, with which confidence."""
-    names, long = digits.of.classes, max(map(len, digits.of.classes)) > 3
-    form = "{}, not\n{} ({:.0f} %)" if long else "true {}, read\nas {} ({:.0f} %)"
+    names, long = [*map(short, digits.of.classes)], max(map(len, digits.of.classes)) > 3
+    form = "{},\nnot {}\n({:.0f} %)" if long else "true {}, read\nas {} ({:.0f} %)"
     return [form.format(names[digits.labels[i]], names[answers[i]], 100 * confidence[i]) for i in shown]
 
 

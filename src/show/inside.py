@@ -15,7 +15,7 @@ from src.augment import Augmentation, augment
 from src.contract import as_images
 from src.data import MNIST, Digits, data_of, normalize
 from src.model import IMAGE_SIZE
-from src.show.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, digits_grid, read_as, styled
+from src.show.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, digits_grid, read_as, short, styled
 from src.training import predict
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "white", "#D55E00"])  # below zero, zero, above it
@@ -216,7 +216,8 @@ def invent(network: nn.Module) -> Figure:
     noise, images = invented(network, steps=0), invented(network)
     before, after = predict(network, noise), predict(network, images)
     names = data_of(network).classes
-    captions = [f"for {name}: logit\n{before[i, i]:.1f} → {after[i, i]:.1f}" for i, name in enumerate(names)]
+    form = "for {}:\nlogit {:.1f}\n→ {:.1f}" if max(map(len, names)) > 3 else "for {}: logit\n{:.1f} → {:.1f}"
+    captions = [form.format(short(name), before[i, i], after[i, i]) for i, name in enumerate(names)]
     read = (after.argmax(dim=1).cpu() == torch.arange(len(names))).sum()
     kind, number = ("digit", "Ten") if names == MNIST.classes else ("class", len(names))
     title = f"{number} images that the network invented, one for each {kind}: it reads {read} of them as that {kind}"
