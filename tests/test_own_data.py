@@ -21,6 +21,7 @@ from src.show import compare as comparing
 from src.show import figures
 from src.show.compare import compare
 from src.show.notebook import report
+from src.show.rates import rates
 from src.show.sweep import choose, sweep
 from src.training import fit, predict
 
@@ -184,6 +185,14 @@ def test_a_network_of_ones_own_must_give_a_logit_for_each_class(own):
 
     with pytest.raises(InputError, match=r"Ten must take images .* and give \(N, 12\) logits"):
         train(replace(SMALL, network=Ten), digits=own)
+
+
+def test_wherever_a_layer_line_ends_in_too_few_classes_the_right_word_is_named(own, runs):
+    wrong = replace(SMALL, data=own[0].of.name, layer_line="8 P P G t10")
+    records.save(train(replace(wrong, layer_line=SMALL.layer_line), quiet=True).record, runs)
+    for tried in (lambda: rates(wrong), lambda: records.recorded(wrong, [0], runs)):
+        with pytest.raises(InputError, match="has 12 classes; write 't12' for its last word 't10'"):
+            tried()
 
 
 def test_experiments_on_different_data_are_not_compared(own):

@@ -10,7 +10,7 @@ from torch import nn
 
 from src import InputError, data
 from src.experiments import Experiment
-from src.model import build
+from src.model import build, check_layer_line
 
 
 @contextlib.contextmanager
@@ -41,12 +41,17 @@ def make_network(experiment: Experiment, device: torch.device, threads: int = 1)
 
 
 def digits_of(experiment: Experiment, split: str) -> data.Digits:
-    """Return the Digits of a split of an experiment's data. Raises InputError as datasets.named.load() does."""
+    """Return the Digits of a split of an experiment's data. Raises InputError as datasets.named.load() does.
+
+    And for other data than MNIST, whose classes only the data tell, if the layer line ends in another number."""
     if experiment.data == data.MNIST.name:
         return data.load(split)
     from src.datasets import named  # most experiments need none
 
-    return named.load(experiment.data, split)
+    digits = named.load(experiment.data, split)
+    if not experiment.network:
+        check_layer_line(experiment.layer_line, len(digits.of.classes), experiment.data)
+    return digits
 
 
 def choose_device(name: str) -> torch.device:

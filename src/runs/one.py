@@ -14,7 +14,7 @@ from src.checks import check_number
 from src.contract import check_network
 from src.data import MNIST, Digits
 from src.experiments import Experiment
-from src.model import check_layer_line, count_parameters
+from src.model import count_parameters
 from src.runs import checkpoints, files
 from src.runs.fingerprint import fingerprint, not_reloaded
 from src.runs.machine import choose_device, digits_of, make_network, peak_memory, reproducible
@@ -97,8 +97,6 @@ def train(
         experiment = replace(experiment, data=_name_of(digits))
     check_name(experiment)
     device, test_digits = check_run(seed, split, device, threads), digits_of(experiment, split)
-    if not experiment.network:
-        check_layer_line(experiment.layer_line, len(test_digits.of.classes), experiment.data)
     learned, made_by = digits_of(experiment, data.TRAINED_ON[split]), fingerprint(experiment)
     if experiment.train_images < Experiment.train_images:
         learned = learned[: experiment.train_images]
