@@ -70,7 +70,7 @@ def _decoded(file):
     finally:
         Image.MAX_IMAGE_PIXELS = most
     if picture.info.get(OWN):
-        raise InputError("this is what --show wrote of another picture; give that one.")
+        raise InputError("this is what --show wrote of another picture; use that one and remove this.")
     width, height = picture.size
     picture.draft(None, (LARGEST, LARGEST))  # a JPEG
     needed = {"1": 5, "L": 1, "P": 5, "I": 20, "F": 20}.get(picture.mode[0], 4) * picture.width * picture.height

@@ -111,7 +111,7 @@ def at_chance(test_accuracy: float, labels: Tensor, classes: Sequence[str]) -> s
     if test_accuracy > share + 1e-6:  # beyond rounding
         return None
     right = f"{100 * test_accuracy:.2f} % of its answers are right, {100 * share:.2f} % if it answered {answer} always"
-    remedy = "try a smaller learning rate, a longer warm-up or batch normalization"
+    remedy = "try more epochs, a smaller learning rate, a longer warm-up or batch normalization"
     return f"The network has learned nothing: {right}; {remedy}."
 
 
