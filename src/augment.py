@@ -29,10 +29,14 @@ def augment(
     images: torch.Tensor,
     augmentation: Augmentation,
     draws: torch.Tensor | None = None,
+    background: float = 0.0,
 ) -> torch.Tensor:
     """Apply one random affine map and one cutout per image (N, C, H, W) float.
 
-    draws: (4, N) from 0 to 1 of the map; by default from torch's global generator."""
+    draws: (4, N) from 0 to 1 of the map; by default from torch's global generator. background: what comes in from
+    beyond the border, and what is cut out."""
+    if background:
+        return background - augment(background - images, augmentation, draws)
     if augmentation.rotation or augmentation.translation or augmentation.scale:
         draws = torch.rand(4, len(images), device=images.device) if draws is None else draws
         angle, shift_x, shift_y, scale = draws * 2 - 1

@@ -27,6 +27,11 @@ class DataSet:
     std: float
     hash: str  # short, of all that it has
 
+    @property
+    def background(self) -> float:
+        """The brightness of what is usual, 0 or 255: it comes in from beyond the border where an image is turned."""
+        return 255.0 if self.mean > 0.5 else 0.0
+
 
 _HASH = hashlib.sha256("".join(download.SHA256.values()).encode()).hexdigest()[:16]
 MNIST = DataSet("MNIST", tuple("0123456789"), 0.1307, 0.3081, _HASH)
@@ -94,7 +99,8 @@ def data_of(network: object) -> DataSet:
 
 def is_handwriting(of: DataSet) -> bool:
     """Say whether data is writing, bright on dark, which is found in a picture; else a picture is one image."""
-    return of.name.startswith(HANDWRITING)
+    given = of.name.startswith("given:") and of.classes == MNIST.classes and of.mean < 0.5
+    return given or of.name.startswith(HANDWRITING)
 
 
 def mislabel(digits: Digits, fraction: float) -> Digits:

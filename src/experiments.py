@@ -86,7 +86,7 @@ class Experiment(Checked):
     network: Callable | None = that_is("a network's class", lambda make: not isinstance(make, Module), default=None)
     data: str = that_is(  # what it learns from: datasets/
         f"{', '.join(CLASSES)}, or 'folder:PATH' or 'digits:PATH' with a folder of pictures for each class there",
-        lambda name: name in CLASSES or re.match(r"(folder|digits|given):.", name),
+        lambda name: name in CLASSES or re.match(r"(folder|digits|given):.|given$", name),
         default=MNIST.name,
     )
 

@@ -89,7 +89,7 @@ def fit(
             images = train_digits.images[batch.indices].float()
             labels = train_digits.labels[batch.indices]
             if batch.augmented:
-                images = augment(images, experiment.augmentation)
+                images = augment(images, experiment.augmentation, background=train_digits.of.background)
 
             logits = network(normalize(images, train_digits.of))
             loss = loss_of(logits, labels)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 
 from src import ROOT, InputError, data
 from src.__main__ import main
+from src.data import MNIST
 from src.datasets import fitted
 from src.pictures.opening import as_it_is
 from src.pictures.reading import from_picture
@@ -232,3 +234,24 @@ def test_a_network_that_gives_other_logits_than_its_data_has_classes_is_refused_
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 26))
     with pytest.raises(InputError, match="MNIST has 10 classes, and the network gives 26 logits; say what it learned"):
         answer(network, np.eye(40))
+
+
+def test_digits_that_were_given_are_looked_for_in_a_picture_and_an_inverted_picture_is_refused():
+    network = load("Model4")
+    digit = data.load("test").images[0, 0].numpy()
+    photograph = Image.fromarray(255 - digit).resize((200, 200))
+    known = network.learned_from
+    try:
+        network.learned_from = replace(MNIST, name="given:abc")
+        assert answer(network, photograph).text == "7"
+        network.learned_from = replace(MNIST, name="folder:digits")
+        with pytest.raises(
+            InputError, match="the picture is mostly bright, and the network learned from dark ones; inv"
+        ):
+            answer(network, photograph)
+        assert answer(network, Image.fromarray(digit)).text == "7"
+        network.learned_from = replace(MNIST, name="folder:paper", mean=0.9)
+        with pytest.raises(InputError, match="the picture is mostly dark, and the network learned from bright ones"):
+            answer(network, Image.fromarray(digit))
+    finally:
+        network.learned_from = known

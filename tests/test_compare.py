@@ -175,7 +175,7 @@ def test_runs_of_unequal_length_get_no_verdict(trained, capsys):
 
 
 def test_records_that_other_code_made_are_not_compared_with(trained, monkeypatch, capsys):
-    monkeypatch.setattr(training, "augment", lambda images, augmentation: 0 * images)
+    monkeypatch.setattr(training, "augment", lambda images, *_, **__: 0 * images)
     monkeypatch.setattr(several, "run_one", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # Model4 would be trained by today's code
         compare(replace(MODEL4, name="mine", batch_size=64), "Model4", seeds=range(3))

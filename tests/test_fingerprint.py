@@ -47,8 +47,8 @@ def test_rounding_does_not_change_a_fingerprint(monkeypatch):
     assert same_code(fingerprint(MODEL4), one_thread)
 
 
-def darker(images, augmentation, draws=None):
-    return 0.999 * augment.augment(images, augmentation, draws)
+def darker(images, augmentation, draws=None, background=0.0):
+    return 0.999 * augment.augment(images, augmentation, draws, background)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_code_that_was_edited_after_it_was_read_is_named(monkeypatch):
 @pytest.fixture
 def black(monkeypatch):
     """A function: from now on, augmented images are black."""
-    return lambda: monkeypatch.setattr(training, "augment", lambda images, augmentation: 0 * images)
+    return lambda: monkeypatch.setattr(training, "augment", lambda images, *_, **__: 0 * images)
 
 
 def test_what_other_code_recorded_is_not_used_and_is_kept(few_digits, black, tmp_path, capsys):

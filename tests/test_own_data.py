@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from src import InputError, data
+from src.augment import Augmentation, augment
 from src.data import MNIST, Digits
 from src.datasets import named
 from src.experiments import MODEL4, QUICK
@@ -58,7 +59,7 @@ def test_data_is_mnist_by_default_and_then_in_no_definition():
     ]
 
 
-@pytest.mark.parametrize("name", ["Fashion", "mnist", "folder:", "my-pictures", "given"])
+@pytest.mark.parametrize("name", ["Fashion", "mnist", "folder:", "my-pictures", "gives"])
 def test_an_unknown_name_of_data_is_refused_with_those_that_there_are(name):
     with pytest.raises(
         InputError, match=rf"Experiment.data must be MNIST, FashionMNIST, .*'folder:PATH'.*not '{name}'"
@@ -304,3 +305,28 @@ def test_an_experiment_on_given_digits_of_fewer_classes_than_ten_names_them():
     assert run.record.classes == ("cat", "dog", "bird") and run.logits.shape == (30, 3)
     with pytest.raises(InputError, match="there is only one class, cat; a network learns to tell two or more apart"):
         named.given(digits_of("train", 9, 1), digits_of("test", 9, 1), ["cat"])
+
+
+def test_given_digits_may_have_any_number_of_classes_which_the_labels_count():
+    three = replace(SMALL, data="given", layer_line="8 P P G t3", epochs=1)
+    run = train(three, digits=(digits_of("train", 30, 3), digits_of("test", 12, 3)), quiet=True)
+    assert run.test_digits.of.classes == ("0", "1", "2") and run.logits.shape == (12, 3)
+    named_ones = named.given(digits_of("train", 30, 3), digits_of("test", 12, 3), ["cat", "dog", "cow"])
+    assert train(three, digits=named_ones, quiet=True).test_digits.of.classes == ("cat", "dog", "cow")
+    with pytest.raises(InputError, match="given was given to train.* elsewhere|give it again"):
+        train(three)
+
+
+def test_bright_images_are_turned_on_a_bright_ground():
+    images = torch.full((4, 1, 28, 28), 240.0)
+    images[:, :, 10:18, 10:18] = 20
+    turned = augment(images, Augmentation(rotation=45, cutout=6), draws := torch.rand(4, 4), background=255.0)
+    assert turned.min() >= 19 and turned[:, 0, 0, 0].min() >= 239
+    assert augment(images, Augmentation(rotation=45), draws)[:, 0, 0, 0].min() < 100
+    bright, dark = (replace(MNIST, mean=mean).background for mean in (0.9, 0.1))
+    assert (bright, dark) == (255.0, 0.0)
+
+
+def test_bright_pictures_are_shown_as_they_are_and_ink_dark_on_white():
+    assert figures.shades_of(torch.full((2, 1, 28, 28), 230)) == "gray"
+    assert figures.shades_of(data.load("test").images[:9]) == "gray_r"

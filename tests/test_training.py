@@ -70,7 +70,7 @@ def test_any_module_can_be_trained(few_digits):
 def test_augmentation_can_end_before_the_training_does(few_digits, monkeypatch):
     experiment = replace(SHORT, epochs=4, batch_size=60, augmentation=replace(MODEL4.augmentation, until=0.75))
     augmented = []
-    monkeypatch.setattr(training, "augment", lambda images, _: augmented.append(len(images)) or images)
+    monkeypatch.setattr(training, "augment", lambda images, *_, **__: augmented.append(len(images)) or images)
     fitted(experiment)
     assert augmented == [60] * 30  # 10 batches in each of the first three epochs
 

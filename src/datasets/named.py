@@ -48,7 +48,7 @@ def given(train: Digits, test: Digits, classes: Sequence[str] = ()) -> tuple[Dig
     """Return digits of one's own as data with a name, a mean and a deviation, and keep them for this process.
 
     classes: what the labels 0, 1, ... stand for, by default what the digits know of it, or these numbers. An experiment
-    for other classes than ten names the data first: replace(..., data=given(...)[0].of.name, layer_line=...).
+    for other classes than ten says data="given": train(replace(..., data="given"), digits=given(...)).
     Raises InputError for labels outside the classes, for fewer than two classes and for two of one name."""
     if not len(train) or not len(test):
         raise InputError("give digits to learn from and digits to be tested on: both need some.")

@@ -84,8 +84,8 @@ def train(
 
     seed: from 0 to 2**32 - 1; the same seed and threads on the same machine give the same history, bit for bit.
     split: what it is evaluated on: "test", "validation" or "resplit-0" to "resplit-9"; it trains on the other digits.
-    digits: to learn from and to be tested on, in the place of the experiment's data; for other classes than ten see
-    datasets.named.given().
+    digits: to learn from and to be tested on, in the place of the experiment's data; of data="given" the labels say how
+    many classes there are, or datasets.named.given(), which names them.
     device: "auto" (CUDA, then MPS, then CPU), "cuda", "mps" or "cpu". threads: of a run on the CPU; two are faster
     than one if no other run wants the cores. quiet: print nothing, not even a progress bar.
     checkpoint: a file that is rewritten after each epoch; the same call resumes the run that it holds, bit for bit,
@@ -94,7 +94,7 @@ def train(
     for a network of one's own that cannot be trained, for data that is missing or has other classes than the network,
     and for a training that diverges; Interrupted for Ctrl-C."""
     if digits is not None:
-        experiment = replace(experiment, data=_name_of(digits))
+        experiment = replace(experiment, data=_name_of(digits, counted=experiment.data == "given"))
     check_name(experiment)
     device, test_digits = check_run(seed, split, device, threads), digits_of(experiment, split)
     learned, made_by = digits_of(experiment, data.TRAINED_ON[split]), fingerprint(experiment)
@@ -142,12 +142,14 @@ def train(
         return Run(*what, test_digits.to(torch.device("cpu")))
 
 
-def _name_of(digits):  # the name that digits of one's own get as data
+def _name_of(digits, counted):  # the name that digits of one's own get as data; counted: labels say the classes
     from src.datasets import named  # most runs need none
 
     if not isinstance(digits, tuple | list) or [type(each) for each in digits] != [Digits, Digits]:
         raise InputError("digits must be two Digits: digits=(those to learn from, those to be tested on).")
-    return named.given(*digits)[0].of.name
+    labels = torch.cat([each.labels.cpu() for each in digits])
+    own = counted and digits[0].of == MNIST and len(labels)
+    return named.given(*digits, range(int(labels.max()) + 1) if own else ())[0].of.name
 
 
 def run_one(experiment: Experiment, seed: int, folder: Path, split: str = "test", **how: Any) -> Record:

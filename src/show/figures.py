@@ -65,11 +65,16 @@ def digits_grid(images: torch.Tensor, captions: Sequence[str] | None = None, tit
     for ax in axes.flat:
         ax.set_axis_off()
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        ax.imshow(image.squeeze().numpy(), cmap="gray_r", vmin=0, vmax=255)
+        ax.imshow(image.squeeze().numpy(), cmap=shades_of(images), vmin=0, vmax=255)
         if captions is not None:
             ax.text(0.5, -0.06, captions[i], transform=ax.transAxes, **look)
     figure.suptitle(title)
     return figure
+
+
+def shades_of(images: torch.Tensor) -> str:
+    """Return the colour map of images from 0 to 255: ink on a dark ground is drawn dark on white, bright ones as is."""
+    return "gray" if images.float().mean() > 127.5 else "gray_r"
 
 
 @styled

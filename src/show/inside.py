@@ -15,7 +15,7 @@ from src.augment import Augmentation, augment
 from src.contract import as_images
 from src.data import MNIST, Digits, data_of, normalize
 from src.model import IMAGE_SIZE
-from src.show.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, digits_grid, read_as, short, styled
+from src.show.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, digits_grid, read_as, shades_of, short, styled
 from src.training import predict
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "white", "#D55E00"])  # below zero, zero, above it
@@ -111,7 +111,7 @@ def occlusion(network: nn.Module, image: Tensor) -> Tensor:
     ink, pixel = _one(network, image), torch.arange(IMAGE_SIZE)
     near = (pixel[:, None] - pixel).abs() <= SQUARE // 2  # (centre, pixel)
     squares = near[:, None, None, :, None] & near[None, :, None, None, :]  # (row, column, 1, 28, 28)
-    covered = ink.masked_fill(squares.flatten(0, 1).to(ink.device), 0)
+    covered = ink.masked_fill(squares.flatten(0, 1).to(ink.device), data_of(network).background / 255)
     logits = predict(network, torch.cat([ink, covered]))
     return (logits[0].max() - logits[1:, logits[0].argmax()]).view(IMAGE_SIZE, IMAGE_SIZE)
 
@@ -122,7 +122,7 @@ def pixels_that_matter(network: nn.Module, image: Tensor) -> Figure:
     ink, logits = _one(network, image)[0, 0].cpu().numpy(), predict(network, image)[0]
     answer, falls = data_of(network).classes[logits.argmax()], occlusion(network, image)
     figure, (first, *others) = plt.subplots(1, 3, figsize=(10, 4.1))
-    first.imshow(ink, cmap="gray_r", vmin=0, vmax=1)
+    first.imshow(ink, cmap=shades_of(255 * torch.from_numpy(ink)), vmin=0, vmax=1)
     for ax, values in zip(others, [gradient_times_input(network, image), falls], strict=True):
         _signed(ax, values, values)
         ax.contour(ink, levels=[0.5], colors=BLACK, linewidths=0.8)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
+from src import InputError
 from src.contract import check_logits
 from src.data import MNIST, DataSet, data_of, is_handwriting
 from src.pictures.doubt import surety
@@ -17,6 +18,8 @@ from src.pictures.opening import OWN, Picture, as_it_is
 from src.pictures.reading import from_picture
 from src.runs import files
 from src.training import predict
+
+INVERTED = 0.5  # so far from those that were learned is the mean brightness, 0 to 1, of a picture that is inverted
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ def answer(network: nn.Module, picture: Picture) -> Answer:
     that are written are doubted."""
     of = data_of(network)
     images = from_picture(picture) if is_handwriting(of) else torch.tensor(as_it_is(picture))[None, None]
+    if not is_handwriting(of) and abs(images.float().mean() / 255 - of.mean) > INVERTED:
+        bright, dark = ("bright", "dark") if of.mean < 0.5 else ("dark", "bright")
+        raise InputError(f"the picture is mostly {bright}, and the network learned from {dark} ones; invert it first.")
     probabilities = predict(network, images).softmax(dim=1).cpu()
     check_logits(probabilities, of)
     judged = is_handwriting(of) and of.classes == MNIST.classes
