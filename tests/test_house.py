@@ -98,7 +98,7 @@ def test_the_package_is_small():
     use, pictures, datasets = ([p for p in src if p.parent.name == room] for room in ("use", "pictures", "datasets"))
     assert lines(MODULES[f"src.{name}"] for name in LESSON) <= 650  # docstrings included
     assert lines(src) - lines(use) - lines(pictures) - lines(datasets) <= 3_720
-    assert lines(use) <= 640 and lines(pictures) <= 565 and lines(datasets) <= 620
+    assert lines(use) <= 645 and lines(pictures) <= 565 and lines(datasets) <= 620
     assert len(list((ROOT / "src").glob("*.py"))) <= 12
     assert lines(FILES) <= 10_000
 
