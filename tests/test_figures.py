@@ -88,3 +88,8 @@ def test_two_experiments_of_any_name_are_drawn_with_intervals_or_as_single_lines
     assert len(drawn) == lines and len(drawn[0].get_xdata()) == epochs
     assert ax.get_ylim()[0] < min(line.get_ydata()[-1] for line in drawn) and ax.get_xlim()[1] > 15
     assert (drawn[0].get_marker() == "o") == (epochs == 1)  # a line of one epoch is not seen
+
+
+def test_captions_of_a_grid_may_be_numbers():
+    shown = figures.digits_grid(torch.zeros(2, 1, 28, 28), [3, 7])
+    assert [text.get_text() for ax in shown.axes for text in ax.texts] == ["3", "7"]

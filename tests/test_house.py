@@ -100,7 +100,7 @@ def test_the_package_is_small():
     assert lines(src) - lines(use) - lines(pictures) - lines(datasets) <= 3_720
     assert lines(use) <= 645 and lines(pictures) <= 565 and lines(datasets) <= 620
     assert len(list((ROOT / "src").glob("*.py"))) <= 12
-    assert lines(FILES) <= 10_000
+    assert lines(FILES) <= 10_050
 
 
 def test_the_notebooks_up_to_model3_load_little_and_nothing_of_the_studies():

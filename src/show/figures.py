@@ -58,7 +58,7 @@ def save(figure: Figure, name: str, source: str = "", folder: Path = IMAGES) -> 
 def digits_grid(images: torch.Tensor, captions: Sequence[str] | None = None, title: str = "") -> Figure:
     """Draw images (N, 1, 28, 28), ink bright, ten in a row, with a caption of one to three lines under each."""
     rows = max(1, math.ceil(len(images) / 10))
-    three = any(each.count("\n") == 2 for each in captions or ())  # of long words, in smaller letters
+    three = any(str(each).count("\n") == 2 for each in captions or ())  # of long words, in smaller letters
     height = rows * (1.0 if captions is None else 1.6 if three else 1.35) + 0.4
     figure, axes = plt.subplots(rows, 10, figsize=(10, height), squeeze=False)
     look = dict(ha="center", va="top", fontsize=8 if three else 9)
