@@ -35,8 +35,9 @@ def _cropped(ink):  # to what is darker than a tenth
 
 
 def text(measured: dict) -> str:
-    """Say what was measured."""
-    return "\n".join(
+    """Say what was measured, and on what."""
+    lines = [
         f"{name}: {', '.join(f'{100 * share:.1f} % {way}' for way, share in ways.items())}"
         for name, ways in measured["right"].items()
-    )
+    ]
+    return "\n".join([*lines, f"On {measured['images']:,} pictures; {measured['machine']}."])
