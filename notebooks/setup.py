@@ -5,6 +5,7 @@ It installs what is missing, moves to the root of the repository and makes src a
 
 import importlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def set_up(root: Path) -> None:
         if done.returncode:
             why = "refuses installs" if "externally-managed" in done.stderr else "cannot install"
             raise SetupError(f"this environment {why}, and lacks {names}; open this notebook with make lab.")
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it warns where it lists the fonts at first
     os.chdir(root)
     sys.path.insert(0, str(root))
     importlib.import_module("src")  # before PyTorch: it says how the threads of PyTorch wait for each other
