@@ -3,6 +3,7 @@
 import functools
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,9 @@ def given(train: Digits, test: Digits, classes: Sequence[str] = ()) -> tuple[Dig
     if len(set(classes)) < len(classes):
         raise InputError(f"two of the classes {', '.join(classes)} have the same name; give each its own.")
     train, test = described("", train, test, classes)
-    name = f"given:{train.of.hash}"
-    GIVEN[name] = described(name, train, test, classes)
-    return GIVEN[name]
+    of = replace(train.of, name=f"given:{train.of.hash}")
+    GIVEN[of.name] = Digits(train.images, train.labels, of), Digits(test.images, test.labels, of)
+    return GIVEN[of.name]
 
 
 def described(name: str, train: Digits, test: Digits, classes: Sequence[str]) -> tuple[Digits, Digits]:
