@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("data", help="obtain and verify MNIST").set_defaults(do=data)
     commands.add_parser("table", help="print the results of the notebooks as they ran last").set_defaults(do=table)
-    use.add_commands(commands, load)
+    use.add_commands(commands, load, write_c)
     studies.add_commands(commands)
     codecs.register_error("plainly", _plainly)
     for stream in (sys.stdout, sys.stderr):
@@ -54,6 +54,13 @@ def load(name: str) -> object:
     from studies.recipes import Recipe
 
     return weights.load(name, Recipe)
+
+
+def write_c(network: object, name: str, path: object) -> str:
+    """Write a network as a C file for a microcontroller and return a sentence about it."""
+    from studies.bytes.export import export
+
+    return export(network, name, path)
 
 
 def data(options: Options) -> None:

@@ -45,6 +45,7 @@ class Layer:
     in_channels: int
     channels: int
     size: int  # height and width of the output map
+    position: int  # of the word in the line, from 1
     receptive_field: int  # input pixels (padding too), along one side, that one output unit depends on
 
 
@@ -86,7 +87,7 @@ def layers(layer_line: str) -> list[Layer]:
         size = (size + 2 * padding - kernel) // stride + 1
         receptive_field += (kernel - 1) * jump
         jump *= stride
-        line.append(Layer(word, kind, kernel, stride, padding, in_channels, channels, size, receptive_field))
+        line.append(Layer(word, kind, kernel, stride, padding, in_channels, channels, size, position, receptive_field))
     return line
 
 
@@ -111,7 +112,7 @@ def build(experiment: Checked) -> nn.Sequential:
         return own(experiment.network, CLASSES.get(experiment.data))
     line, make = layers(experiment.layer_line), experiment.block or block
     classifier = max(i for i, layer in enumerate(line) if "convolution" in layer.kind)
-    blocks = [make(layer, experiment, hidden=i != classifier) for i, layer in enumerate(line)]
+    blocks = [make(layer, experiment, hidden=i < classifier) for i, layer in enumerate(line)]
     return nn.Sequential(*blocks, nn.Flatten())
 
 

@@ -8,4 +8,4 @@ figures(). Perhaps in commands.py: add_commands(), its own commands.
 A new study is one folder, one name here and one block in the README.
 """
 
-STUDIES = ("ladder", "published", "frontier", "sprint", "pictures", "own_data")
+STUDIES = ("ladder", "published", "frontier", "sprint", "pictures", "own_data", "bytes")

@@ -19,6 +19,7 @@ from src.training import Batch, Epoch, evaluate, plan_epoch, predict
 from studies.deskew import Deskew
 from studies.dropout import FastDropout
 from studies.ghost import GhostBatches
+from studies.quantization import Quantization, RoundedReLU, rounded, set_rounding
 
 HELD_OUT = 1 / 12  # of the training images, on which the epoch to keep is chosen, if a recipe keeps the best
 
@@ -80,16 +81,21 @@ def block(layer: Layer, recipe: Experiment, hidden: bool) -> nn.Module:
     """Build the modules of one word of the layer line, as the recipe's fields say."""
     if layer.kind == "deskew":
         return Deskew()
+    few_bits = recipe.quantization
+    if few_bits and hidden and layer.kind == "global average pooling":
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), RoundedReLU(few_bits.activations))
     if "convolution" not in layer.kind:
         return model.block(layer, recipe, hidden)
     concerned = {"none": False, "3x3": hidden and layer.kernel == 3, "hidden": hidden, "all": True}
     normalized = concerned[recipe.batch_normalization]
     modules = convolutions(layer, {"all": True, "none": False, "unless normalized": not normalized}[recipe.bias])
+    if few_bits:
+        modules = rounded(modules, few_bits.bits_of(layer, recipe.layer_line), hidden)
     if normalized:
         modules.append(nn.BatchNorm2d(layer.channels))
         modules[-1].weight.requires_grad_(recipe.normalization_scale)
     if hidden:
-        activation = getattr(nn, recipe.activation)()
+        activation = RoundedReLU(few_bits.activations) if few_bits else getattr(nn, recipe.activation)()
         modules.insert(-1 if normalized and recipe.relu_before_bn else len(modules), activation)
     if hidden and concerned[recipe.dropout_after]:
         modules += [nn.Dropout2d(recipe.channel_dropout)] * (recipe.channel_dropout > 0)
@@ -118,6 +124,8 @@ def fit(
 
     def plan(epoch):
         nonlocal batch
+        if recipe.quantization:
+            set_rounding(network, epoch >= int(recipe.quantization.start * recipe.epochs))
         shown = memory.get("hardest", torch.arange(learned)).to(train_digits.labels.device)
         for batch in plan_recipe(recipe, epoch, shown, accuracies):  # noqa: UP028  loss_of() needs to know the batch
             yield batch
@@ -172,6 +180,7 @@ class Recipe(Experiment):
     label_smoothing: float = within(0, 0.9, default=0.0)  # share of the target spread over all digits
     hardest: float = within(0.001, 1, default=1.0)  # hard-example mining: share of the images that later epochs show
     ghost_batches: int = within(1, 16, default=1)  # parts of a batch, each normalized by itself: ghost.py
+    quantization: Quantization | None = None  # weights and activations of few bits: quantization.py
 
     block: ClassVar = staticmethod(block)
     fit: ClassVar = staticmethod(fit)
@@ -180,6 +189,20 @@ class Recipe(Experiment):
         super().__post_init__()
         if self.ghost_batches > 1 and (self.channel_dropout or self.dropout):
             raise InputError("Recipe.ghost_batches above 1 cannot be repeated with dropout; leave one of them out.")
+
+        if self.quantization:
+            self._check_quantization()
+
+    def _check_quantization(self):
+        names = ("activation", "relu_before_bn", "ghost_batches", "network")
+        others = [name for name in names if getattr(self, name) != Recipe.__dataclass_fields__[name].default]
+        words = [layer for layer in model.layers(self.layer_line) if "convolution" in layer.kind]
+        bits = self.quantization.weights
+        if others:
+            raise InputError(f"Recipe.quantization needs {others[0]} at its default; leave it out.")
+        if isinstance(bits, tuple) and len(bits) != len(words):
+            of = f"bits of {len(bits)} convolutions, but its layer line has {len(words)}"
+            raise InputError(f"Recipe.quantization has {of}: '{self.layer_line}'.")
 
     @property
     def held_out(self) -> float:

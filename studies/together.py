@@ -70,7 +70,9 @@ def train_together(tasks: Iterable[Task], at_a_time: int = AT_A_TIME, device: st
 def check_together(experiment: Experiment) -> None:
     """Raise InputError for an experiment whose runs cannot be put side by side."""
     techniques = [
-        name for name in ("channel_dropout", "dropout", "keep_best", "network") if getattr(experiment, name, 0)
+        name
+        for name in ("channel_dropout", "dropout", "keep_best", "network", "quantization")
+        if getattr(experiment, name, 0)
     ]
     techniques += ["fewer train_images"] * (experiment.train_images < 60_000)
     techniques += ["wrong_labels"] * bool(experiment.wrong_labels)

@@ -12,8 +12,10 @@ from pathlib import Path
 from src import InputError
 
 
-def add_commands(commands: argparse._SubParsersAction, load: Callable) -> None:
-    """Add the commands to those of the command line; load: returns the network of a name or a file of weights."""
+def add_commands(commands: argparse._SubParsersAction, load: Callable, write_c: Callable) -> None:
+    """Add the commands to those of the command line.
+
+    load: returns the network of a name or a file of weights. write_c: writes a network as C and says what it wrote."""
     weights = "Model1 to Model4, Frontier-1000, or a file of weights"
     answering = commands.add_parser("predict", help="say which digit a picture shows")
     answering.set_defaults(do=predict, load=load)
@@ -24,9 +26,11 @@ def add_commands(commands: argparse._SubParsersAction, load: Callable) -> None:
     answering.add_argument("--json", action="store_true", help="print a JSON object for each picture, one a line")
 
     exporting = commands.add_parser("export", help="write a trained network for programs without PyTorch")
-    exporting.set_defaults(do=export, load=load)
+    exporting.set_defaults(do=export, load=load, write_c=write_c)
     exporting.add_argument("name", metavar="NAME", help=weights)
-    exporting.add_argument("--onnx", type=Path, required=True, metavar="FILE", help="the file to write")
+    kind = exporting.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--onnx", type=Path, metavar="FILE", help="the file to write, for ONNX Runtime or OpenCV")
+    kind.add_argument("--c", type=Path, metavar="FILE", help="the C file to write, for a microcontroller")
 
     paper = commands.add_parser("page", help="write docs/index.html, where drawn digits are answered")
     paper.set_defaults(do=page, load=load)
@@ -97,7 +101,8 @@ def export(options: Options) -> None:
     """Write a trained network for programs without PyTorch."""
     from src.use.export import export
 
-    print(export(options.load(options.name), options.name, options.onnx))
+    write, path = (options.write_c, options.c) if options.c else (export, options.onnx)
+    print(write(options.load(options.name), options.name, path))
 
 
 def page(options: Options) -> None:

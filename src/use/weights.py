@@ -1,11 +1,11 @@
 """Trained networks as files: a run's weights in safetensors, with what it takes to build the network again."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import safetensors.torch
 import torch
@@ -35,7 +35,7 @@ def save(run: Run, path: str | Path) -> None:
     tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in run.network.state_dict().items()}
     about = dict(experiment=run.experiment.name, definition=definition(run.experiment, run.network), seed=run.seed)
     about |= dict(record=run.record.hash, sha256=_digest(tensors), logits=_answers(run.network))
-    about |= {} if (of := data_of(run.network)) == MNIST else {"data": asdict(of)}
+    about |= {} if (of := data_of(run.network)) == MNIST else {"data": dataclasses.asdict(of)}
     metadata = {"run": json.dumps(about, sort_keys=True)}  # one entry: safetensors writes several in any order
     files.write(Path(path), safetensors.torch.save(tensors, metadata))
 
@@ -52,8 +52,9 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
         done = ("schedule", "optimizer", "augmentation")
         fields = {field: value for field, value in about["definition"].items() if field not in done}
         fields["name"], source = about["experiment"], fields.pop("network", None)
+        fields |= {field: _made(kind, field, value) for field, value in fields.items() if isinstance(value, dict)}
         of = DataSet(**about["data"] | {"classes": tuple(about["data"]["classes"])}) if "data" in about else MNIST
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
         raise _unusable(path_of(name)) from error
     if bool(source) != bool(network):
         how = "a network of one's own; load it with its class: network=Mine" if source else "no network of one's own"
@@ -77,6 +78,13 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
     if not torch.allclose(*map(torch.tensor, (answers, about.get("logits", answers))), rtol=1e-3, atol=1e-2):
         raise InputError(f"{path_of(name)} was saved by other code{edited()}, in which its network answers otherwise.")
     return made
+
+
+def _made(kind: type[Experiment], field: str, value: dict) -> object:  # the dataclass that a definition holds as a dict
+    ((name, parts),) = value.items()
+    types = {each.name: each.type for each in dataclasses.fields(kind)}
+    make = next(each for each in get_args(types[field]) if each.__name__ == name)
+    return make(**{part: tuple(of) if isinstance(of, list) else of for part, of in parts.items()})
 
 
 def _answers(network: nn.Module) -> list[float]:

@@ -1,0 +1,39 @@
+"""A network that learned without Quantization, rounded to 8 bits afterwards; images say how large each map becomes."""
+
+import torch
+from torch import nn
+
+from src import data
+from src.data import MNIST, data_of, normalize
+from src.datasets import named
+from src.use.export import fold
+from studies.quantization import RoundedConv2d, RoundedReLU
+
+BITS, IMAGES = 8, 1000  # of the training set
+
+
+@torch.no_grad()
+def calibrated(network: nn.Module) -> nn.Sequential:
+    """Return a copy of a network whose weights and activations are rounded to 8 bits.
+
+    Raises InputError for a network that does more than its modules in turn, and if its data cannot be had."""
+    folded, of = fold(network), data_of(network)
+    convolutions = [module for module in folded if isinstance(module, nn.Conv2d)]
+    modules = []
+    for module, follows in zip(folded, [*folded[1:], None], strict=True):
+        if isinstance(module, nn.Conv2d):
+            one_step = module is convolutions[-1] or isinstance(follows, nn.Conv2d)
+            module.bias = module.bias if module.bias.any() else None
+            modules.append(RoundedConv2d(module, BITS, one_step))
+        elif isinstance(module, nn.ReLU):
+            modules.append(RoundedReLU(BITS))
+        elif isinstance(module, nn.AdaptiveAvgPool2d) and follows in convolutions:
+            modules += [module, RoundedReLU(BITS)]
+        else:
+            modules.append(module)
+    rounded = nn.Sequential(*modules)
+    load = data.load if of == MNIST else lambda split: named.load(of.name, split)
+    for batch in load("train").images[:IMAGES].split(100):
+        rounded.train()(normalize(batch, of))
+    rounded.learned_from = of
+    return rounded.eval()

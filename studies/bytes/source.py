@@ -1,0 +1,107 @@
+"""A program of whole numbers as one C99 file: its own numbers, packed, and then digit.c, which is the same for all."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from src import InputError
+from src.data import MNIST
+from studies.bytes.integers import SIZE, Program, Stage
+
+BODY = Path(__file__).with_name("digit.c")
+INT16 = 2**15 - 1
+ABOUT = """\
+/* {name}: which of {count} classes do 28x28 pixels show? Whole numbers only; {size} bytes of them, and no heap.
+
+   int digit(pixels)      answers an image: 28 rows of 28 bytes, 0 is {low} and 255 {high}.
+   digit_begin(), then    the same for a camera: give it a row at a time, from the top,
+   digit_row(row) 28x,    and no more memory is used than the rows that are still needed{image}.
+   digit_end()
+   digit_logits           the largest of them is the answer{classes}. */
+"""
+LAYER = """\
+static const struct layer {
+    unsigned kind : 3, kernel : 3, stride : 2, channels : 8, bits : 3, before : 3, after : 5, bias_shift : 5;
+} layers[LAYERS] = {"""
+MOST = dict(kernel=7, stride=3, channels=255)  # that fit into their bits
+
+
+def source(of: Program, name: str) -> str:
+    """Return a program as C99, about which its first lines say what it is. Raises InputError where it does not fit."""
+    for stage in of.stages:
+        for what, most in MOST.items():
+            if stage.kind != "average" and (value := getattr(stage, what)) > most:
+                raise InputError(f"a C program has room for a {what} up to {most}; this network has one of {value}.")
+    multipliers, biases, weights = _small(of, "multiplier"), _small(of, "bias"), _packed(of)
+    classes = "" if of.classes == MNIST.classes else f", of {', '.join(of.classes)}"
+    about = dict(
+        name=name, count=len(of.classes), size=f"{constants(of):,}", classes=classes, low="background", high="ink"
+    )
+    between = "int16_t" if max(stage.between for stage in of.stages) <= INT16 else "int32_t"
+    lines = [
+        ABOUT.format(**about, image=" (here, all: it is turned upright first)" if of.deskewed else ""),
+        "#include <stdint.h>\n",
+        f"#define DESKEW {int(of.deskewed)}\n",
+        "enum { CONVOLUTION, DEPTHWISE, SEPARABLE, MAXIMUM, AVERAGE };",
+        f"enum {{ {', '.join(f'{key} = {value}' for key, value in _sizes(of).items())} }};",
+        f"typedef {between} between_t;\n",
+        LAYER,
+        *(f"    {_entry(stage)}," for stage in of.stages),
+        "};",
+        _array("uint8_t multipliers", multipliers),
+        _array("int8_t biases", biases),
+        _array("uint8_t weights", weights),
+        "",
+    ]
+    return "\n".join(lines) + BODY.read_text(encoding="utf-8")
+
+
+def constants(of: Program) -> int:
+    """Return how many bytes the constant data of a program take: weights, multipliers, biases, a word a layer."""
+    return len(_packed(of)) + len(_small(of, "multiplier")) + len(_small(of, "bias")) + 4 * len(of.stages)
+
+
+def _small(of: Program, what: str) -> list[int]:
+    arrays = (getattr(stage, what) for stage in of.stages if stage.weights or what == "multiplier")
+    return [int(number) for array in arrays if array is not None for number in array]
+
+
+def _sizes(of: Program) -> dict[str, int]:
+    """Return how much memory the arrays of digit.c need, and how far its loops go."""
+    width, inputs = SIZE - 2 * of.crop, 1
+    rows, kernel, between, total = 0, [1], [1], [1]
+    for stage in of.stages:
+        size = width if stage.kind == "average" else stage.kernel
+        rows += (size if stage.weights else 1) * width * inputs
+        width = (width - size) // stage.stride + 1
+        kernel += [weights[0].size for weights in stage.weights]
+        between += [width * inputs] * (stage.kind == "separable")
+        total += [inputs] * (stage.kind == "average")
+        inputs = stage.channels
+    convolutions = [stage for stage in of.stages if stage.weights]
+    sizes = dict(CROP=of.crop, SIDE=SIZE - 2 * of.crop, LAYERS=len(of.stages), CLASSES=len(of.classes), ROWS=rows)
+    sizes |= dict(KERNEL=max(kernel), BETWEEN=max(between), TOTAL=max(total), HIGHEST=of.stages[0].highest)
+    return sizes | dict(TALLEST=max(stage.kernel for stage in convolutions))
+
+
+def _packed(of: Program) -> bytes:
+    """Return all weights as bits, the lowest first, in the order in which digit.c reads them, and a byte more."""
+    bits = [
+        (weights.transpose(0, 2, 3, 1).reshape(-1, 1) >> np.arange(stage.bits) & 1).reshape(-1)
+        for stage in of.stages
+        for weights in stage.weights
+    ]
+    return np.packbits(np.concatenate(bits).astype(np.uint8), bitorder="little").tobytes() + b"\0"
+
+
+def _entry(stage: Stage) -> str:
+    kernel = 1 if stage.kind == "average" else stage.kernel
+    numbers = kernel, stage.stride, stage.channels, stage.bits - 1, stage.before, stage.after, stage.bias_shift
+    return f"{{ {stage.kind.upper()}, {', '.join(map(str, numbers))} }}"
+
+
+def _array(what: str, numbers: Sequence[int] | Iterable[int]) -> str:
+    numbers = list(map(str, numbers))
+    lines = [", ".join(numbers[i : i + 24]) for i in range(0, len(numbers), 24)]
+    return f"static const {what}[] = {{\n    " + ",\n    ".join(lines) + "\n};"
