@@ -1,11 +1,12 @@
-/* Every row of the image is handed on at once: each layer keeps the rows that its kernel still needs, no more. */
-static uint8_t rows[ROWS];
+/* A row of the image is handed on through all layers at once. Each keeps the rows that its kernel needs again. */
+static uint8_t kept[KEPT];
+static uint8_t given[2][LONGEST];  /* the row that a layer is given, and the one that it makes of it */
 static uint8_t seen[LAYERS];       /* how many rows each layer was given */
 static int8_t kernel[KERNEL];      /* the unpacked weights of one channel */
 static between_t between[BETWEEN]; /* a row of sums between the two parts of a separable convolution */
 static int32_t total[TOTAL];       /* of an average */
 static int32_t sums[4];            /* of up to four places side by side, for which a weight is read once */
-static int beside[4];              /* how far apart they are */
+static int second, third, fourth;  /* how far those places are from the first */
 static uint32_t position;          /* of the next weight, in bits */
 static int line;                   /* of the image */
 
@@ -28,13 +29,13 @@ static void unpack(int count, int bits)
     }
 }
 
-/* Say how many places are left, at most four, and set how far apart they are. */
+/* Say how many places are left, at most four, and set how far they are from the first; the others are the first. */
 static int places(int left, int apart)
 {
-    int many = left < 4 ? left : 4;
-    for (int i = 0; i < 4; i++)
-        beside[i] = i < many ? i * apart : 0;
-    return many;
+    second = left > 1 ? apart : 0;
+    third = left > 2 ? 2 * apart : 0;
+    fourth = left > 3 ? 3 * apart : 0;
+    return left < 4 ? left : 4;
 }
 
 /* Add up kernel times bytes in several rows, where bytes that follow each other are a step apart. */
@@ -42,15 +43,15 @@ static void window(const uint8_t *const row[], int height, int first, int count,
 {
     const int8_t *weight = kernel;
     int32_t a = 0, b = 0, c = 0, d = 0;
-    int second = beside[1], third = beside[2], fourth = beside[3];
+    int one = second, two = third, three = fourth;
     for (int y = 0; y < height; y++) {
         const uint8_t *byte = row[y] + first;
         const int8_t *end = weight + count;
         for (; weight != end; weight++, byte += step) {
             a += *weight * byte[0];
-            b += *weight * byte[second];
-            c += *weight * byte[third];
-            d += *weight * byte[fourth];
+            b += *weight * byte[one];
+            c += *weight * byte[two];
+            d += *weight * byte[three];
         }
     }
     sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
@@ -60,19 +61,19 @@ static void window(const uint8_t *const row[], int height, int first, int count,
 static void mix(const between_t *value, int count)
 {
     int32_t a = 0, b = 0, c = 0, d = 0;
-    int second = beside[1], third = beside[2], fourth = beside[3];
+    int one = second, two = third, three = fourth;
     for (int i = 0; i < count; i++, value++) {
         a += kernel[i] * value[0];
-        b += kernel[i] * value[second];
-        c += kernel[i] * value[third];
-        d += kernel[i] * value[fourth];
+        b += kernel[i] * value[one];
+        c += kernel[i] * value[two];
+        d += kernel[i] * value[three];
     }
     sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
 }
 
 static uint8_t to_byte(const struct layer *of, int32_t sum, int32_t multiplier, int32_t bias)
 {
-    int32_t value = sum / (1 << of->before) * multiplier + bias * (1 << of->bias_shift) + (1 << of->after) / 2;
+    int32_t value = sum / (1 << of->before) * multiplier + bias;
     value = value < 0 ? 0 : value >> of->after;
     return value > HIGHEST ? HIGHEST : value;
 }
@@ -93,6 +94,7 @@ static void convolve(int l, const uint8_t *multiplier, const int8_t *bias, const
         }
     }
     for (int o = 0; o < of->channels; o++) {
+        int32_t add = bias[o] * (1 << of->bias_shift) + (1 << of->after) / 2;
         unpack(of->kind == CONVOLUTION ? size * size * inputs : of->kind == DEPTHWISE ? size * size : inputs, bits);
         for (int x = 0; x < width; x += 4) {
             int many = places(width - x, of->kind == SEPARABLE ? inputs : stride);
@@ -104,62 +106,58 @@ static void convolve(int l, const uint8_t *multiplier, const int8_t *bias, const
                 mix(between + x * inputs, inputs);
             while (many--)
                 if (l == LAYERS - 1)
-                    digit_logits[o] += sums[many] + bias[o] * (1 << of->bias_shift);
+                    digit_logits[o] += sums[many] + add;
                 else
-                    out[(x + many) * of->channels + o] = to_byte(of, sums[many], multiplier[o], bias[o]);
+                    out[(x + many) * of->channels + o] = to_byte(of, sums[many], multiplier[o], add);
         }
     }
 }
 
-static int kept(int l) /* rows */
-{
-    return layers[l].kind < MAXIMUM ? layers[l].kernel : 1;
-}
-
-/* The first layer was given a row: make every row that this completes. */
+/* The first layer is given a row: make every row that this completes. */
 static void advance(void)
 {
     const uint8_t *multiplier = multipliers;
     const int8_t *bias = biases;
-    uint8_t *in = rows;
+    uint8_t *before = kept; /* rows that this layer keeps */
     int width = SIDE, inputs = 1;
     position = 0;
     for (int l = 0; l < LAYERS; l++) {
         const struct layer *of = &layers[l];
+        const uint8_t *in = given[l % 2];
+        uint8_t *out = given[(l + 1) % 2];
         int size = of->kind == AVERAGE ? width : of->kernel, wide = (width - size) / of->stride + 1;
-        int length = width * inputs, count = ++seen[l];
-        uint8_t *next = in + kept(l) * length, *out = next;
-        if (l < LAYERS - 1)
-            out += seen[l + 1] % kept(l + 1) * wide * of->channels;
+        int length = width * inputs, count = ++seen[l], complete = count >= size && (count - size) % of->stride == 0;
         if (of->kind == MAXIMUM) {
             for (int i = 0; i < wide * inputs; i++) {
                 const uint8_t *byte = in + i / inputs * size * inputs + i % inputs;
-                if (count % size == 1)
-                    out[i] = 0;
+                uint8_t largest = (count - 1) % size ? before[i] : 0;
                 for (int x = 0; x < size; x++, byte += inputs)
-                    out[i] = *byte > out[i] ? *byte : out[i];
+                    largest = *byte > largest ? *byte : largest;
+                before[i] = out[i] = largest;
             }
-            if (count % size)
-                return;
+            before += wide * inputs;
         } else if (of->kind == AVERAGE) {
             for (int i = 0; i < length; i++)
                 total[i % inputs] += in[i];
-            if (count < size)
-                return;
-            for (int i = 0; i < inputs; i++)
-                out[i] = to_byte(of, total[i], *multiplier, 0);
+            for (int i = 0; complete && i < inputs; i++)
+                out[i] = to_byte(of, total[i], *multiplier, (1 << of->after) / 2);
             multiplier++;
         } else {
             const uint8_t *row[TALLEST];
-            if (count < size || (count - size) % of->stride)
-                return;
-            for (int y = 0; y < size; y++)
-                row[y] = in + (count + y) % size * length;
-            convolve(l, multiplier, bias, row, inputs, wide, out);
+            uint8_t *oldest = before + (count - 1) % (size > 1 ? size - 1 : 1) * length;
+            for (int y = 0; y < size - 1; y++)
+                row[y] = before + (count - 1 + y) % (size - 1) * length;
+            row[size - 1] = in;
+            if (complete)
+                convolve(l, multiplier, bias, row, inputs, wide, out);
+            for (int i = 0; size > 1 && i < length; i++)
+                oldest[i] = in[i];
+            before += (size - 1) * length;
             multiplier += of->channels;
             bias += of->channels;
         }
-        in = next;
+        if (!complete)
+            return;
         width = wide;
         inputs = of->channels;
     }
@@ -182,7 +180,7 @@ static void feed(int y, const uint8_t pixels[28])
     if (y < CROP || y >= 28 - CROP)
         return;
     for (int x = 0; x < SIDE; x++)
-        rows[seen[0] % kept(0) * SIDE + x] = pixels[CROP + x];
+        given[0][x] = pixels[CROP + x];
     advance();
 }
 

@@ -85,6 +85,8 @@ def program(network: nn.Sequential) -> Program:
             first = _needed(take(RoundedConv2d), modules)
             second = take(RoundedConv2d) if first.groups > 1 and first.bias is None else None
             norm, rounding = take(nn.BatchNorm2d), take(RoundedReLU)
+            if norm and not rounding:
+                raise InputError("a C program has no normalization after its logits; use batch_normalization='hidden'.")
             stage, scale, bias, largest = _convolution(
                 [first, second] if second else [first], norm, step, zero, highest
             )
@@ -141,8 +143,13 @@ def _convolution(parts, norm, step, zero, highest):
     weights[-1][step < 0] = (-weights[-1][step < 0]).clip(max=2 ** (last.bits - 1) - 1)
     kind = "separable" if len(parts) == 2 else "depthwise" if last.groups > 1 else "convolution"
     kernel, stride = parts[0].kernel_size[0], parts[0].stride[0]
+    largest = max(-low.min(), high.max())
+    if largest > LARGEST:
+        raise InputError(
+            f"a C program adds up to 2**31; a {kind} of this network may reach {largest:,}: use fewer bits."
+        )
     stage = Stage(kind, kernel, stride, last.out_channels, tuple(weights), last.bits, between=int(between))
-    return stage, np.abs(step), bias, max(-low.min(), high.max())
+    return stage, np.abs(step), bias, largest
 
 
 def _scaled(stage, scale, bias, largest):

@@ -32,7 +32,7 @@ def source(of: Program, name: str) -> str:
     for stage in of.stages:
         for what, most in MOST.items():
             if stage.kind != "average" and (value := getattr(stage, what)) > most:
-                raise InputError(f"a C program has room for a {what} up to {most}; this network has one of {value}.")
+                raise InputError(f"a layer of a C program has {what} up to {most}, not {value} as this network's.")
     multipliers, biases, weights = _small(of, "multiplier"), _small(of, "bias"), _packed(of)
     classes = "" if of.classes == MNIST.classes else f", of {', '.join(of.classes)}"
     about = dict(
@@ -70,17 +70,26 @@ def _small(of: Program, what: str) -> list[int]:
 def _sizes(of: Program) -> dict[str, int]:
     """Return how much memory the arrays of digit.c need, and how far its loops go."""
     width, inputs = SIZE - 2 * of.crop, 1
-    rows, kernel, between, total = 0, [1], [1], [1]
+    kept, longest, kernel, between, total = 0, width, [1], [1], [1]
     for stage in of.stages:
         size = width if stage.kind == "average" else stage.kernel
-        rows += (size if stage.weights else 1) * width * inputs
-        width = (width - size) // stage.stride + 1
+        wide = (width - size) // stage.stride + 1
+        kept += (size - 1) * width * inputs if stage.weights else wide * inputs * (stage.kind == "maximum")
+        width = wide
         kernel += [weights[0].size for weights in stage.weights]
         between += [width * inputs] * (stage.kind == "separable")
         total += [inputs] * (stage.kind == "average")
         inputs = stage.channels
+        longest = max(longest, width * inputs)
     convolutions = [stage for stage in of.stages if stage.weights]
-    sizes = dict(CROP=of.crop, SIDE=SIZE - 2 * of.crop, LAYERS=len(of.stages), CLASSES=len(of.classes), ROWS=rows)
+    sizes = dict(
+        CROP=of.crop,
+        SIDE=SIZE - 2 * of.crop,
+        LAYERS=len(of.stages),
+        CLASSES=len(of.classes),
+        KEPT=max(kept, 1),
+        LONGEST=longest,
+    )
     sizes |= dict(KERNEL=max(kernel), BETWEEN=max(between), TOTAL=max(total), HIGHEST=of.stages[0].highest)
     return sizes | dict(TALLEST=max(stage.kernel for stage in convolutions))
 
