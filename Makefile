@@ -10,7 +10,7 @@ EXECUTE := $(BIN)/jupyter nbconvert --config notebooks/nbconvert_config.py --to 
 	--ExecutePreprocessor.kernel_name=python3 --output-dir runs/executing
 
 .DEFAULT_GOAL := help
-.PHONY: help run $(NOTEBOOKS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise bench-gpu lab lint colab clean
+.PHONY: help run $(NOTEBOOKS) test test-threads report page notebooks $(STUDIES) bench bench-use bench-depthwise bench-gpu bench-bytes lab lint colab clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ bench-use: $(VENV)/installed-studies  ## time what an answer costs: one image, a
 
 bench-depthwise: $(VENV)/installed-studies  ## time depthwise convolutions, and what else a separable network costs
 	$(BIN)/python -m src bench depthwise
+
+bench-bytes: $(VENV)/installed-studies  ## run the C programs of all kept weights, here and on an emulated chip
+	$(BIN)/python -m src bench chip
+	$(BIN)/python -m src bench beside
 
 bench-gpu: $(VENV)/installed-studies  ## time a GPU in eight to nine minutes: trainings, 100 seeds at once, the usual loop
 	$(BIN)/python -m src bench gpu

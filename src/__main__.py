@@ -58,9 +58,11 @@ def load(name: str) -> object:
 
 def write_c(network: object, name: str, path: object) -> str:
     """Write a network as a C file for a microcontroller and return a sentence about it."""
-    from studies.bytes.export import export
+    from importlib import import_module
 
-    return export(network, name, path)
+    from studies.catalogue import EXPORTS
+
+    return import_module(EXPORTS["c"]).export(network, name, path)
 
 
 def data(options: Options) -> None:

@@ -19,6 +19,9 @@ EXPERIMENTS = {experiment.name: experiment for group in GROUPS.values() for expe
 # name of a bench -> module that takes it: measure(), and tells it: text(measured)
 BENCHES = {name: module for face in FACES for name, module in getattr(face, "BENCHES", {}).items()}
 
+# kind of file -> module that writes a network as one: export()
+EXPORTS = {kind: module for face in FACES for kind, module in getattr(face, "EXPORTS", {}).items()}
+
 
 def collect(experiments: Iterable[Experiment]) -> None:
     """Have the studies write the data that experiments need, if that is not MNIST, where it is not there yet."""

@@ -44,7 +44,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "what",
         nargs="?",
         metavar="NAME",
-        help="usual, use, depthwise, gpu, doubt or hands (by default throughput, sprint)",
+        help="usual, use, depthwise, gpu, doubt, hands, chip or beside (by default throughput, sprint)",
     )
 
     reporting = commands.add_parser("report", help="write README tables and figures from the records")

@@ -82,7 +82,7 @@ def test_a_package_that_only_studies_need_is_named_with_what_installs_it(monkeyp
     "arguments, words",
     [
         (["frobnicate"], "invalid choice: 'frobnicate'"),
-        (["export", "Model4"], "required: --onnx"),
+        (["export", "Model4"], "one of the arguments --onnx --c is required"),
         (["export", "Model5", "--onnx", "network.onnx"], "error: "),
     ],
 )

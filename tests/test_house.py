@@ -98,9 +98,9 @@ def test_the_package_is_small():
     use, pictures, datasets = ([p for p in src if p.parent.name == room] for room in ("use", "pictures", "datasets"))
     assert lines(MODULES[f"src.{name}"] for name in LESSON) <= 650  # docstrings included
     assert lines(src) - lines(use) - lines(pictures) - lines(datasets) <= 3_720
-    assert lines(use) <= 645 and lines(pictures) <= 565 and lines(datasets) <= 620
+    assert lines(use) <= 660 and lines(pictures) <= 565 and lines(datasets) <= 620
     assert len(list((ROOT / "src").glob("*.py"))) <= 12
-    assert lines(FILES) <= 10_050
+    assert lines(FILES) <= 11_350
 
 
 def test_the_notebooks_up_to_model3_load_little_and_nothing_of_the_studies():

@@ -21,8 +21,12 @@ def fold(network: nn.Module) -> nn.Sequential:
     """Return a copy of a network, of model.build() or one's own, for prediction: one flat sequence on the CPU.
 
     Convolutions have taken in the batch normalization that follows them, so they all have a bias; no dropout.
-    Raises InputError for a network that does more than its modules in turn, and for one with other logits than one for
-    each class of the data that it learned from."""
+    Raises InputError for a network that does more than its modules in turn, for one with rounded weights, and for one
+    with other logits than one for each class of the data that it learned from."""
+    if any(hasattr(module, "rounds") for module in network.modules()):  # of studies/quantization.py
+        raise InputError(
+            "a network that learned with rounded weights leaves PyTorch as a C file: export NAME --c FILE."
+        )
     modules = []
     for module in copy.deepcopy(network).cpu().double().eval().modules():
         if list(module.children()) or isinstance(module, nn.Sequential | nn.Dropout2d | nn.Dropout):

@@ -13,8 +13,8 @@ BITS, IMAGES = 8, 1000  # of the training set
 
 
 @torch.no_grad()
-def calibrated(network: nn.Module) -> nn.Sequential:
-    """Return a copy of a network whose weights and activations are rounded to 8 bits.
+def calibrated(network: nn.Module, bits: int = BITS) -> nn.Sequential:
+    """Return a copy of a network whose weights are rounded to some bits, and its activations to 8.
 
     Raises InputError for a network that does more than its modules in turn, and if its data cannot be had."""
     folded, of = fold(network), data_of(network)
@@ -24,7 +24,7 @@ def calibrated(network: nn.Module) -> nn.Sequential:
         if isinstance(module, nn.Conv2d):
             one_step = module is convolutions[-1] or isinstance(follows, nn.Conv2d)
             module.bias = module.bias if module.bias.any() else None
-            modules.append(RoundedConv2d(module, BITS, one_step))
+            modules.append(RoundedConv2d(module, bits, one_step))
         elif isinstance(module, nn.ReLU):
             modules.append(RoundedReLU(BITS))
         elif isinstance(module, nn.AdaptiveAvgPool2d) and follows in convolutions:

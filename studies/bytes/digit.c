@@ -12,6 +12,7 @@ static int line;                   /* of the image */
 
 int32_t digit_logits[CLASSES];
 
+/* Read the weights that are next: each has a few bits, the lowest first. */
 static void unpack(int count, int bits)
 {
     const uint8_t *from = weights + position / 8;
@@ -57,23 +58,25 @@ static void window(const uint8_t *const row[], int height, int first, int count,
     sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
 }
 
-/* The same for the second part of a separable convolution. */
+/* The same for one place of all channels, in the second part of a separable convolution. */
 static void mix(const between_t *value, int count)
 {
     int32_t a = 0, b = 0, c = 0, d = 0;
     int one = second, two = third, three = fourth;
     for (int i = 0; i < count; i++, value++) {
-        a += kernel[i] * value[0];
-        b += kernel[i] * value[one];
-        c += kernel[i] * value[two];
-        d += kernel[i] * value[three];
+        int32_t weight = kernel[i];
+        a += weight * value[0];
+        b += weight * value[one];
+        c += weight * value[two];
+        d += weight * value[three];
     }
     sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
 }
 
+/* Scale and shift a sum, and clip it: batch normalization, ReLU and rounding in one. */
 static uint8_t to_byte(const struct layer *of, int32_t sum, int32_t multiplier, int32_t bias)
 {
-    int32_t value = sum / (1 << of->before) * multiplier + bias;
+    int32_t value = sum / ((int32_t)1 << of->before) * multiplier + bias;
     value = value < 0 ? 0 : value >> of->after;
     return value > HIGHEST ? HIGHEST : value;
 }
@@ -94,7 +97,7 @@ static void convolve(int l, const uint8_t *multiplier, const int8_t *bias, const
         }
     }
     for (int o = 0; o < of->channels; o++) {
-        int32_t add = bias[o] * (1 << of->bias_shift) + (1 << of->after) / 2;
+        int32_t add = bias[o] * ((int32_t)1 << of->bias_shift) + ((int32_t)1 << of->after) / 2;
         unpack(of->kind == CONVOLUTION ? size * size * inputs : of->kind == DEPTHWISE ? size * size : inputs, bits);
         for (int x = 0; x < width; x += 4) {
             int many = places(width - x, of->kind == SEPARABLE ? inputs : stride);
@@ -140,7 +143,7 @@ static void advance(void)
             for (int i = 0; i < length; i++)
                 total[i % inputs] += in[i];
             for (int i = 0; complete && i < inputs; i++)
-                out[i] = to_byte(of, total[i], *multiplier, (1 << of->after) / 2);
+                out[i] = to_byte(of, total[i], *multiplier, ((int32_t)1 << of->after) / 2);
             multiplier++;
         } else {
             const uint8_t *row[TALLEST];
@@ -187,7 +190,7 @@ static void feed(int y, const uint8_t pixels[28])
 #if DESKEW
 static uint8_t image[28][28];
 
-static int ink(int y, int x, int background)
+static int32_t ink(int y, int x, int background)
 {
     return x < 0 || x > 27 || y < 0 || y > 27 ? 0 : image[y][x] - background;
 }
@@ -200,7 +203,7 @@ static void deskew(void)
     for (int i = 0; i < 28 * 28; i++)
         background = image[i / 28][i % 28] < background ? image[i / 28][i % 28] : background;
     for (int i = 0; i < 28 * 28; i++) {
-        int y = 2 * (i / 28) - 27, x = 2 * (i % 28) - 27, of = image[i / 28][i % 28] - background;
+        int32_t y = 2 * (i / 28) - 27, x = 2 * (i % 28) - 27, of = image[i / 28][i % 28] - background;
         sum += of;
         sum_x += of * x;
         sum_y += of * y;

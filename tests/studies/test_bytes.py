@@ -16,9 +16,11 @@ from src.model import build
 from src.runs.machine import make_network
 from src.training import predict
 from src.use import weights
+from src.use.export import export as onnx_export
 from studies.bytes import board
 from studies.bytes.calibrated import calibrated
 from studies.bytes.compiled import answers, compiler, sizes
+from studies.bytes.export import export
 from studies.bytes.integers import deskew, logits, program
 from studies.bytes.source import constants, source
 from studies.deskew import Deskew
@@ -153,16 +155,27 @@ def untrained(changes):
     ],
 )
 def test_what_cannot_be_a_c_program_says_so_in_one_sentence(changes, words, tmp_path):
-    from studies.bytes.export import export
-
     with pytest.raises(InputError, match=words) as error:
         export(untrained(changes), "Odd", tmp_path / "odd.c")
     assert str(error.value).count("\n") == 0 and not (tmp_path / "odd.c").exists()
 
 
-def test_a_network_of_ones_own_is_refused_or_rounded(tmp_path):
-    from studies.bytes.export import export
+def test_a_network_with_rounded_weights_leaves_as_c_only_and_says_so(learned, tmp_path):
+    with pytest.raises(InputError, match="leaves PyTorch as a C file: export NAME --c FILE"):
+        onnx_export(learned, "Few", tmp_path / "few.onnx")
+    assert "holds Few in" in export(learned, "Few", tmp_path / "few.c")
 
+
+@needs_compiler
+def test_the_command_compiles_what_is_kept_and_prints_a_line_for_each(monkeypatch, capsys):
+    monkeypatch.setattr(weights, "kept", lambda: ["Frontier-1000"])
+    assert main(["bytes"]) == 0
+    heading, line = capsys.readouterr().out.splitlines()
+    assert heading.split()[0] == "network" and line.split()[:4] == ["Frontier-1000", "929", "8", "1,013"]
+    assert "99.11" in line.split() and "(10 seeds)" in line
+
+
+def test_a_network_of_ones_own_is_refused_or_rounded(tmp_path):
     class Residual(nn.Module):
         def __init__(self):
             super().__init__()

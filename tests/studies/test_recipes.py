@@ -23,6 +23,7 @@ from src.use.export import fold
 from studies.deskew import Deskew
 from studies.published import STEPS
 from studies.published.report import count_running_statistics
+from studies.quantization import Quantization
 from studies.recipes import SGD, Adam, Plateau, Recipe, StepDecay, changed, fit, plan_recipe
 
 NAN = float("nan")
@@ -124,6 +125,7 @@ OTHER_VALUES = dict(
     label_smoothing=0.1,
     hardest=0.5,
     ghost_batches=2,
+    quantization=Quantization(weights=4),
 )
 
 
