@@ -49,7 +49,8 @@ class RoundedConv2d(nn.Conv2d):
     def __init__(self, like: nn.Conv2d, bits: int, one_step: bool):
         """Take over the parameters of a convolution."""
         channels, place = (like.in_channels, like.out_channels), (like.kernel_size, like.stride, like.padding)
-        super().__init__(*channels, *place, groups=like.groups, bias=like.bias is not None, device="meta")
+        rest = dict(dilation=like.dilation, groups=like.groups, bias=like.bias is not None)
+        super().__init__(*channels, *place, **rest, device="meta")
         self.weight, self.bias = like.weight, like.bias
         self.bits, self.one_step, self.rounds = bits, one_step, True
 
@@ -67,7 +68,7 @@ class RoundedConv2d(nn.Conv2d):
         """Take and return maps, as a convolution does."""
         whole, step = self.whole()
         weight = whole * step if self.rounds else self.weight
-        return F.conv2d(maps, weight, self.bias, self.stride, self.padding, groups=self.groups)
+        return F.conv2d(maps, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class RoundedReLU(nn.Module):

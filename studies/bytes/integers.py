@@ -58,6 +58,8 @@ def program(network: nn.Sequential) -> Program:
     Raises InputError for a network without it, and for a part that no stage is made for."""
     modules = [each for each in network.modules() if not isinstance(each, nn.Sequential | nn.Dropout | nn.Dropout2d)]
     modules = modules[:-1] if isinstance(modules[-1], nn.Flatten) else modules
+    for module in modules:
+        _check(module)
 
     def take(kind):
         return modules.pop(0) if modules and isinstance(modules[0], kind) else None
@@ -74,7 +76,7 @@ def program(network: nn.Sequential) -> Program:
             stages.append(Stage("maximum", pool.kernel_size, pool.stride, channels))
             size = size // pool.stride
         elif take(nn.AdaptiveAvgPool2d):
-            if stages[-1].multiplier is None and stages[-1].weights:
+            if not modules:
                 continue  # the logits of all places are added up
             rounding = _needed(take(RoundedReLU), modules)
             scale = step / rounding.step / size**2
@@ -85,8 +87,8 @@ def program(network: nn.Sequential) -> Program:
             first = _needed(take(RoundedConv2d), modules)
             second = take(RoundedConv2d) if first.groups > 1 and first.bias is None else None
             norm, rounding = take(nn.BatchNorm2d), take(RoundedReLU)
-            if norm and not rounding:
-                raise InputError("a C program has no normalization after its logits; use batch_normalization='hidden'.")
+            if not rounding and (norm or modules and not isinstance(modules[0], nn.AdaptiveAvgPool2d)):
+                _needed(None, [norm or modules[0]])
             stage, scale, bias, largest = _convolution(
                 [first, second] if second else [first], norm, step, zero, highest
             )
@@ -100,22 +102,43 @@ def program(network: nn.Sequential) -> Program:
     return Program(deskewed, crop, tuple(stages), of.classes)
 
 
-def _needed(module, rest=()):
-    """Return a module, or refuse a network that lacks it at this place."""
-    if module is None:
-        what = type(rest[0]).__name__ if rest else "an end"
+def _check(module):
+    """Refuse a module that no stage can be made of."""
+    fits = {
+        Deskew: lambda: True,
+        nn.BatchNorm2d: lambda: module.track_running_stats and module.affine,
+        RoundedReLU: lambda: True,
+        nn.ZeroPad2d: lambda: len(set(module.padding)) == 1 and module.padding[0] < 0,
+        nn.AdaptiveAvgPool2d: lambda: module.output_size in (1, (1, 1)),
+        nn.MaxPool2d: lambda: (
+            module.kernel_size == module.stride and (module.padding, module.dilation, module.ceil_mode) == (0, 1, False)
+        ),
+        RoundedConv2d: lambda: (
+            len({*module.kernel_size}) == len({*module.stride}) == 1
+            and (module.padding, module.dilation) == ((0, 0), (1, 1))
+            and module.groups in (1, module.in_channels)
+        ),
+    }
+    if not fits.get(type(module), lambda: False)():
         raise InputError(
-            f"only a network that learned with Quantization becomes a C program; this one has {what} in the place of "
-            "a rounded layer: give its recipe quantization=Quantization(weights=4), and no padding, deskewing or "
-            "activation but ReLU."
+            f"a C program has no {module}. It may have a deskewing and a crop at its beginning, convolutions of square "
+            "kernels without padding, groups (but depthwise) or dilation, ReLU after each but the last, max pooling "
+            "whose stride is its size, and global average pooling."
+        )
+
+
+def _needed(module, rest):
+    """Return a module, or refuse a network that has another one in its place."""
+    if module is None:
+        what = type(rest[0]).__name__ if rest else "its end"
+        raise InputError(
+            f"a C program needs a convolution with its ReLU, and no normalization after the last; here is {what}."
         )
     return module
 
 
 def _convolution(parts, norm, step, zero, highest):
     """Return a stage without its small numbers, what a sum stands for and what is added (C,), and the largest sum."""
-    if any(part.padding != (0, 0) for part in parts):
-        raise InputError("a C program has no border of zeros; leave out the p of the layer line's words.")
     last, weights, between = parts[-1], [], 0
     low, high, ones = (
         np.full(parts[0].in_channels, value) for value in (0, highest, 1)
@@ -156,9 +179,12 @@ def _scaled(stage, scale, bias, largest):
     """Return a stage with the small numbers that come nearest to a real scale and bias (C,) of sums up to largest."""
     before = max(0, math.ceil(math.log2(largest * MULTIPLIER / (LARGEST / 2))))
     after = math.floor(math.log2(MULTIPLIER / np.abs(scale).max())) - before
-    after = min(after, math.floor(math.log2(LARGEST / 4 / max(np.abs(bias).max(), 1))))
+    after = min(max(after, 0), math.floor(math.log2(LARGEST / 4 / max(np.abs(bias).max(), 1))))
     bias_shift = max(0, math.ceil(math.log2(max(np.abs(bias).max(), 1e-9) * 2**after / BIAS)))
-    multiplier, bias = np.round(scale * 2 ** (before + after)), np.round(bias * 2**after / 2**bias_shift)
+    multiplier, bias = (
+        np.round(scale * 2.0 ** (before + after)).clip(max=MULTIPLIER),
+        np.round(bias * 2**after / 2**bias_shift),
+    )
     whole = dict(multiplier=multiplier.astype(np.int64), bias=bias.astype(np.int64))
     return replace(stage, before=before, after=after, bias_shift=bias_shift, **whole)
 

@@ -147,11 +147,14 @@ def untrained(changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (dict(layer_line="8p P 16 G t10"), "no border of zeros; leave out the p"),
+        (dict(layer_line="8p P 16 G t10"), r"a C program has no RoundedConv2d\(1, 8, kernel_size=.*padding"),
         (dict(layer_line="9x8 P 16 G t10"), "has kernel up to 7, not 9"),
         (dict(layer_line="8 t300 P 16 G t10"), "has channels up to 255, not 300"),
         (dict(activation="GELU"), "GELU"),
-        (dict(batch_normalization="all", quantization=Quantization(4)), "no normalization after its logits"),
+        (
+            dict(batch_normalization="all", quantization=Quantization(4)),
+            "no normalization after the last; here is BatchNorm2d",
+        ),
     ],
 )
 def test_what_cannot_be_a_c_program_says_so_in_one_sentence(changes, words, tmp_path):
