@@ -198,6 +198,7 @@ class Recipe(Experiment):
         others = [name for name in names if getattr(self, name) != Recipe.__dataclass_fields__[name].default]
         words = [layer for layer in model.layers(self.layer_line) if "convolution" in layer.kind]
         bits = self.quantization.weights
+        others += ["keep_best"] * (self.keep_best and self.quantization.start > 0)  # the best may be from before
         if others:
             raise InputError(f"Recipe.quantization needs {others[0]} at its default; leave it out.")
         if isinstance(bits, tuple) and len(bits) != len(words):

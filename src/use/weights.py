@@ -83,6 +83,8 @@ def load(name: str | Path, kind: type[Experiment] = Experiment, network: Callabl
 def _made(kind: type[Experiment], field: str, value: dict) -> object:  # the dataclass that a definition holds as a dict
     ((name, parts),) = value.items()
     types = {each.name: each.type for each in dataclasses.fields(kind)}
+    if field not in types:  # of another kind of experiment, which is told to the caller
+        return value
     make = next(each for each in get_args(types[field]) if each.__name__ == name)
     return make(**{part: tuple(of) if isinstance(of, list) else of for part, of in parts.items()})
 

@@ -1,5 +1,5 @@
 /* digit() on an emulated board with a Cortex-M3: QEMU's mps2-an385, whose clock of 25 MHz is told to tick once every
-   40 instructions. The images lie at 0x21000000, their number first. Prints ten logits for each, the ticks that digit()
+   40 instructions. The images lie at 0x21000000, their number first. Prints COUNT logits for each, the ticks that digit()
    took for all, and the deepest that the stack was. */
 #include <stdint.h>
 

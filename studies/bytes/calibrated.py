@@ -4,12 +4,17 @@ import torch
 from torch import nn
 
 from src import data
-from src.data import MNIST, data_of, normalize
+from src.data import MNIST, DataSet, data_of, normalize
 from src.datasets import named
 from src.use.export import fold
 from studies.quantization import RoundedConv2d, RoundedReLU
 
 BITS, IMAGES = 8, 1000  # of the training set
+
+
+def images_of(of: DataSet) -> torch.Tensor:
+    """Return the first training images (N, 1, 28, 28) of data. Raises InputError if it cannot be had."""
+    return (data.load("train") if of == MNIST else named.load(of.name, "train")).images[:IMAGES]
 
 
 @torch.no_grad()
@@ -32,8 +37,6 @@ def calibrated(network: nn.Module, bits: int = BITS) -> nn.Sequential:
         else:
             modules.append(module)
     rounded = nn.Sequential(*modules)
-    load = data.load if of == MNIST else lambda split: named.load(of.name, split)
-    for batch in load("train").images[:IMAGES].split(100):
-        rounded.train()(normalize(batch, of))
+    rounded.train()(normalize(images_of(of), of))  # each map is rounded up to its largest value
     rounded.learned_from = of
     return rounded.eval()

@@ -18,10 +18,12 @@ MAIN = Path(__file__).with_name("main.c")
 
 def compiler() -> str:
     """Return this machine's C compiler, that of CC if it is set. Raises InputError if there is none."""
-    for name in [os.environ.get("CC", ""), "cc", "gcc", "clang"]:
-        if name and shutil.which(name):
+    given = os.environ.get("CC")
+    for name in [given] if given else ["cc", "gcc", "clang"]:
+        if shutil.which(name):
             return name
-    raise InputError("there is no C compiler here; install gcc, or name yours: CC=my-compiler.")
+    missing = f"no program {given}, which CC names" if given else "no C compiler here"
+    raise InputError(f"there is {missing}; install gcc, or name yours: CC=my-compiler.")
 
 
 def call(*command: str | Path, given: bytes = b"") -> bytes:

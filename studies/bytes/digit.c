@@ -18,7 +18,7 @@ static void unpack(int count, int bits)
     const uint8_t *from = weights + position / 8;
     int have = 8 - position % 8, half = 1 << (bits - 1);
     uint32_t next = *from++ >> position % 8;
-    position += count * bits;
+    position += (uint32_t)count * bits;
     for (int i = 0; i < count; i++) {
         if (have < bits) {
             next |= (uint32_t)*from++ << have;
@@ -143,7 +143,7 @@ static void advance(void)
             for (int i = 0; i < length; i++)
                 total[i % inputs] += in[i];
             for (int i = 0; complete && i < inputs; i++)
-                out[i] = to_byte(of, total[i], *multiplier, ((int32_t)1 << of->after) / 2);
+                out[i] = to_byte(of, total[i], *multiplier, ((int32_t)1 << of->after) / 2), total[i] = 0;
             multiplier++;
         } else {
             const uint8_t *row[TALLEST];
@@ -188,6 +188,7 @@ static void feed(int y, const uint8_t pixels[28])
 }
 
 #if DESKEW
+#define STEEPEST ((int32_t)1 << 24) /* in 65536ths */
 static uint8_t image[28][28];
 
 static int32_t ink(int y, int x, int background)
@@ -214,10 +215,11 @@ static void deskew(void)
         sum = 1;
     slant = sum * sum_yy - sum_y * sum_y;
     slant = (sum * sum_xy - sum_x * sum_y) * 65536 / (slant > 1 ? slant : 1);
-    slant = slant > 1 << 24 ? 1 << 24 : slant < -(1 << 24) ? -(1 << 24) : slant;
+    slant = slant > STEEPEST ? STEEPEST : slant < -STEEPEST ? -STEEPEST : slant;
     top = (int)(sum_y * 128 / sum) + 28 * 256; /* 28 pixels more, so that no division is of a negative number */
     for (int y = 0; y < 28; y++) {
-        int left = (int)(sum_x * 128 / sum) + (int)(slant * (2 * y - 27) / 512), below = top % 256;
+        int32_t left = (int32_t)(sum_x * 128 / sum) + (int32_t)(slant * (2 * y - 27) / 512);
+        int below = top % 256;
         uint8_t upright[28];
         left = (left < -28 * 256 ? -28 * 256 : left > 28 * 256 ? 28 * 256 : left) + 28 * 256;
         for (int x = 0; x < 28; x++) {
@@ -232,6 +234,8 @@ static void deskew(void)
 
 void digit_row(const uint8_t pixels[28])
 {
+    if (line == 28)
+        return;
     for (int x = 0; x < 28; x++)
         image[line][x] = pixels[x];
     if (++line == 28)
@@ -240,14 +244,15 @@ void digit_row(const uint8_t pixels[28])
 #else
 void digit_row(const uint8_t pixels[28])
 {
-    feed(line++, pixels);
+    if (line < 28)
+        feed(line++, pixels);
 }
 #endif
 
 int digit_end(void)
 {
-    int answer = 0;
-    for (int i = 1; i < CLASSES; i++)
+    int answer = line == 28 ? 0 : -1;
+    for (int i = 1; answer >= 0 && i < CLASSES; i++)
         if (digit_logits[i] > digit_logits[answer])
             answer = i;
     return answer;

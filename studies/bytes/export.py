@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from src import InputError
 from src.runs import files
-from studies.bytes.calibrated import BITS, IMAGES, calibrated
-from studies.bytes.integers import Program, program
+from src.training import predict
+from studies.bytes.calibrated import BITS, IMAGES, calibrated, images_of
+from studies.bytes.integers import Program, logits, program
 from studies.bytes.source import constants, source
 from studies.quantization import RoundedConv2d
+
+FEWEST = 0.9  # of the images, which the program must answer as the network does
 
 
 def export(network: nn.Module, name: str, path: str | Path) -> str:
@@ -18,13 +22,28 @@ def export(network: nn.Module, name: str, path: str | Path) -> str:
     name: what the file says it is. Raises InputError for a network that has no such form."""
     if not (path := Path(path)).name or path.is_dir():
         raise InputError(f"cannot write {path}: name a file in it, {path / 'digit.c'} for example.")
-    of = program_of(network)
+    rounded_network = network if _learned(network) else calibrated(network)
+    of = program(rounded_network)
+    alike = _alike(of, rounded_network)
     files.write(path, source(of, name).encode())
     rounded = f" It learned without rounding; {IMAGES:,} training images said how to round it to {BITS} bits."
     return (
-        f"{path} holds {name} in {constants(of):,} bytes of constant data. int digit(const uint8_t pixels[784]) "
-        f"answers an image; its first lines say more.{'' if _learned(network) else rounded}"
+        f"{path} holds {name} in {constants(of):,} bytes of constant data. int digit(const uint8_t pixels[28 * 28]) "
+        f"answers an image; its first lines say more.{alike}{'' if _learned(network) else rounded}"
     )
+
+
+def _alike(of: Program, network: nn.Module) -> str:
+    """Say how many training images a program answers as its network does; raise InputError if these are too few."""
+    try:
+        images = images_of(of.data)
+    except InputError:  # given data is not to be had again
+        return ""
+    whole = torch.from_numpy(logits(of, images.numpy().reshape(-1, 28, 28))).argmax(dim=1)
+    same = int((whole == predict(network, images).argmax(dim=1)).sum())
+    if same < FEWEST * len(images):
+        raise InputError(f"as whole numbers it answers only {same} of {len(images):,} images alike; use more bits.")
+    return f" It answers {same:,} of {len(images):,} training images as PyTorch does."
 
 
 def program_of(network: nn.Module) -> Program:

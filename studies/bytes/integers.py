@@ -11,12 +11,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
 from src import InputError
-from src.data import data_of
+from src.data import DataSet, data_of
 from studies.deskew import Deskew
 from studies.quantization import RoundedConv2d, RoundedReLU
 
 SIZE = 28  # of an image
-MOST = 1 << 24  # the steepest slant, in 65536ths
+STEEPEST = 1 << 24  # slant, in 65536ths
+SHIFTS = dict(before=7, after=31, bias_shift=31)  # at most
 MULTIPLIER, BIAS, LARGEST = 255, 127, 2**31 - 1  # the most that each, and whatever is computed, may be
 
 
@@ -49,7 +50,7 @@ class Program:
     deskewed: bool
     crop: int  # pixels on each side that are left out
     stages: tuple[Stage, ...]
-    classes: tuple[str, ...]
+    data: DataSet  # that it learned from
 
 
 def program(network: nn.Sequential) -> Program:
@@ -73,21 +74,24 @@ def program(network: nn.Sequential) -> Program:
             crop -= border.padding[0]
             size = SIZE - 2 * crop
         elif pool := take(nn.MaxPool2d):
-            stages.append(Stage("maximum", pool.kernel_size, pool.stride, channels))
-            size = size // pool.stride
+            stages.append(Stage("maximum", _side(pool.kernel_size), _side(pool.stride), channels))
+            size = size // _side(pool.stride)
         elif take(nn.AdaptiveAvgPool2d):
-            if not modules:
-                continue  # the logits of all places are added up
-            rounding = _needed(take(RoundedReLU), modules)
+            if stages and stages[-1].weights and stages[-1].multiplier is None and not modules:
+                break  # the logits of all places are added up
+            rounding = _needed(take(RoundedReLU) if stages else None, modules)
             scale = step / rounding.step / size**2
             stage = Stage("average", size, 1, channels, highest=rounding.levels)
             stages.append(_scaled(stage, np.array([scale]), np.zeros(1), size**2 * highest))
             step, highest, size = rounding.step, rounding.levels, 1
         else:
             first = _needed(take(RoundedConv2d), modules)
-            second = take(RoundedConv2d) if first.groups > 1 and first.bias is None else None
+            second = take(RoundedConv2d) if modules and _makes_separable(first, modules[0]) else None
             norm, rounding = take(nn.BatchNorm2d), take(RoundedReLU)
-            if not rounding and (norm or modules and not isinstance(modules[0], nn.AdaptiveAvgPool2d)):
+            rounding = rounding and _needed(rounding, modules)
+            if not rounding and (
+                norm or len(modules) > 1 or modules and not isinstance(modules[0], nn.AdaptiveAvgPool2d)
+            ):
                 _needed(None, [norm or modules[0]])
             stage, scale, bias, largest = _convolution(
                 [first, second] if second else [first], norm, step, zero, highest
@@ -96,10 +100,12 @@ def program(network: nn.Sequential) -> Program:
                 stage = replace(stage, highest=rounding.levels)
                 stages.append(_scaled(stage, scale / rounding.step, bias / rounding.step, largest))
                 step, zero, highest = rounding.step, 0, rounding.levels
-            else:
-                stages.append(_logits(stage, bias / scale[0], largest))
             channels, size = stage.channels, (size - stage.kernel) // stage.stride + 1
-    return Program(deskewed, crop, tuple(stages), of.classes)
+            if not rounding:
+                stages.append(_logits(stage, bias / scale[0], largest, places=size**2))
+    if not stages or stages[-1].multiplier is not None or not stages[-1].weights:
+        _needed(None, modules)
+    return Program(deskewed, crop, tuple(stages), of)
 
 
 def _check(module):
@@ -111,11 +117,14 @@ def _check(module):
         nn.ZeroPad2d: lambda: len(set(module.padding)) == 1 and module.padding[0] < 0,
         nn.AdaptiveAvgPool2d: lambda: module.output_size in (1, (1, 1)),
         nn.MaxPool2d: lambda: (
-            module.kernel_size == module.stride and (module.padding, module.dilation, module.ceil_mode) == (0, 1, False)
+            _side(module.kernel_size) is not None
+            and _side(module.kernel_size) == _side(module.stride)
+            and (_side(module.padding), _side(module.dilation), module.ceil_mode) == (0, 1, False)
         ),
         RoundedConv2d: lambda: (
             len({*module.kernel_size}) == len({*module.stride}) == 1
-            and (module.padding, module.dilation) == ((0, 0), (1, 1))
+            and module.padding in ((0, 0), "valid")
+            and module.dilation == (1, 1)
             and module.groups in (1, module.in_channels)
         ),
     }
@@ -132,9 +141,26 @@ def _needed(module, rest):
     if module is None:
         what = type(rest[0]).__name__ if rest else "its end"
         raise InputError(
-            f"a C program needs a convolution with its ReLU, and no normalization after the last; here is {what}."
+            "a C program needs a ReLU after each convolution but the last, which gives the logits, without "
+            f"normalization; this network has {what} in such a place."
         )
+    if isinstance(module, RoundedReLU) and not module.top:
+        raise InputError("this network was never trained; train it first.")
     return module
+
+
+def _side(size):
+    """Return the side of a square size of a pooling; None if it is not square."""
+    sides = {*size} if isinstance(size, tuple) else {size}
+    return sides.pop() if len(sides) == 1 else None
+
+
+def _makes_separable(first, second):
+    """Say whether two convolutions with nothing between them are the two of a separable one."""
+    if not isinstance(second, RoundedConv2d) or first.bias is not None:
+        return False
+    channels = first.groups == first.in_channels == first.out_channels
+    return channels and (second.kernel_size, second.stride, second.groups) == ((1, 1), (1, 1), 1)
 
 
 def _convolution(parts, norm, step, zero, highest):
@@ -163,6 +189,7 @@ def _convolution(parts, norm, step, zero, highest):
             step * scale,
             (bias - norm.running_mean.double().numpy()) * scale + norm.bias.detach().double().numpy(),
         )
+    # A multiplier is positive; a negative scale turns its weights around, where the lowest has no counterpart.
     weights[-1][step < 0] = (-weights[-1][step < 0]).clip(max=2 ** (last.bits - 1) - 1)
     kind = "separable" if len(parts) == 2 else "depthwise" if last.groups > 1 else "convolution"
     kernel, stride = parts[0].kernel_size[0], parts[0].stride[0]
@@ -181,17 +208,25 @@ def _scaled(stage, scale, bias, largest):
     after = math.floor(math.log2(MULTIPLIER / np.abs(scale).max())) - before
     after = min(max(after, 0), math.floor(math.log2(LARGEST / 4 / max(np.abs(bias).max(), 1))))
     bias_shift = max(0, math.ceil(math.log2(max(np.abs(bias).max(), 1e-9) * 2**after / BIAS)))
-    multiplier, bias = (
-        np.round(scale * 2.0 ** (before + after)).clip(max=MULTIPLIER),
-        np.round(bias * 2**after / 2**bias_shift),
-    )
+    _fit(before=before, after=after, bias_shift=bias_shift)
+    multiplier = np.round(scale * 2.0 ** (before + after)).clip(max=MULTIPLIER)
+    bias = np.round(bias * 2**after / 2**bias_shift)
     whole = dict(multiplier=multiplier.astype(np.int64), bias=bias.astype(np.int64))
     return replace(stage, before=before, after=after, bias_shift=bias_shift, **whole)
 
 
-def _logits(stage, bias, largest):
-    """Return the last stage, whose sums are logits when a bias (C,) is added."""
+def _fit(**shifts):
+    """Refuse shifts that the program's table has no bits for."""
+    if not all(0 <= shift <= SHIFTS[name] for name, shift in shifts.items()):
+        raise InputError("the numbers of this network lie too far apart for a C program; use fewer bits or channels.")
+
+
+def _logits(stage, bias, largest, places):
+    """Return the last stage, whose sums are logits when a bias (C,) is added, in so many places."""
     bias_shift = max(0, math.ceil(math.log2(max(np.abs(bias).max(), 1e-9) / BIAS)))
+    _fit(bias_shift=bias_shift)
+    if places * (largest + (BIAS << bias_shift)) > LARGEST:
+        raise InputError("the logits of this network do not fit into 32 bits; use fewer bits or channels.")
     return replace(stage, bias=np.round(bias / 2**bias_shift).astype(np.int64), bias_shift=bias_shift)
 
 
@@ -212,7 +247,7 @@ def deskew(images: np.ndarray) -> np.ndarray:
     ink_x, ink_y = ink.sum(axis=1), ink.sum(axis=2)
     total = np.maximum(ink.sum(axis=(1, 2)), 1)
     x, y, xy, yy = ink_x @ place, ink_y @ place, (ink @ place) @ place, ink_y @ place**2
-    slant = _divided((total * xy - x * y) * 65536, np.maximum(total * yy - y * y, 1)).clip(-MOST, MOST)
+    slant = _divided((total * xy - x * y) * 65536, np.maximum(total * yy - y * y, 1)).clip(-STEEPEST, STEEPEST)
     middle_x, middle_y = _divided(x * 128, total), _divided(y * 128, total)
     padded = np.pad(ink, [(0, 0), (SIZE, SIZE + 1), (SIZE, SIZE + 1)])
     upright = np.empty_like(ink)

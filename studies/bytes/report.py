@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from src import InputError, data
+from src.runs.records import RESULTS, load_of
 from src.show.tables import Row, interval, values
 from src.use import weights
+from studies import timing
 from studies.bytes import CHOICES, beside, chip
 from studies.bytes import figures as drawn
 from studies.bytes.compiled import answers, sizes
@@ -76,12 +78,11 @@ def compiled_now() -> Iterator[Row]:
     """Compile the C program of each network whose weights are kept, run it on the test images, show what it is.
 
     The stack is what it was on the emulated chip. Raises InputError without a C compiler."""
-    from studies.evidence import load_evidence
-
-    evidence, test = load_evidence(), data.load("test")
-    chips = evidence.timing("chip")["taken"]
-    for name in sorted(weights.kept(), key=lambda name: chips[name]["constants"]):
-        of, records = program_of(weights.load(name, Recipe)), evidence.tests[name]
+    test, chips = data.load("test"), timing.load("chip", RESULTS / "bench")["taken"]
+    for name in sorted(weights.kept(), key=lambda name: chips.get(name, {}).get("constants", 0)):
+        if name not in chips:
+            raise InputError(f"{name} was not on the emulated chip yet; run: python -m src bench chip")
+        of, records = program_of(weights.load(name, Recipe)), load_of(name, RESULTS)
         text = source(of, name)
         right = (answers(text, test.images.numpy()).argmax(axis=1) == test.labels.numpy()).mean()
         counted, tests = sizes(text), values(records, "test accuracy")

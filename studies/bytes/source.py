@@ -6,41 +6,54 @@ from pathlib import Path
 import numpy as np
 
 from src import InputError
-from src.data import MNIST
+from src.data import MNIST, is_handwriting
 from studies.bytes.integers import SIZE, Program, Stage
 
 BODY = Path(__file__).with_name("digit.c")
 INT16 = 2**15 - 1
 ABOUT = """\
-/* {name}: which of {count} classes do 28x28 pixels show? Whole numbers only; {size} bytes of them, and no heap.
+/* {name}: which of {count} classes do 28x28 pixels show? {size} bytes of constant data, whole numbers only, no heap.
 
-   int digit(pixels)      answers an image: 28 rows of 28 bytes, 0 is {low} and 255 {high}.
-   digit_begin(), then    the same for a camera: give it a row at a time, from the top,
-   digit_row(row) 28x,    and no more memory is used than the rows that are still needed{image}.
-   digit_end()
-   digit_logits           the largest of them is the answer{classes}. */
+   int digit(const uint8_t pixels[28 * 28]);    answers an image, 0 to {last}; 0 is {low} and 255 {high}
+
+   The same for a camera, row by row from the top. Only the rows that are still needed are kept{image}:
+
+   void digit_begin(void);                      before each image
+   void digit_row(const uint8_t pixels[28]);    28 times; rows beyond are ignored
+   int digit_end(void);                         the answer; -1 if there were fewer rows
+   int32_t digit_logits[{count}];                    the largest is that of the answer; their unit is arbitrary{classes}
+
+   One image at a time: what is between digit_begin() and digit_end() is kept in static memory. */
 """
 LAYER = """\
 static const struct layer {
     unsigned kind : 3, kernel : 3, stride : 2, channels : 8, bits : 3, before : 3, after : 5, bias_shift : 5;
 } layers[LAYERS] = {"""
-MOST = dict(kernel=7, stride=3, channels=255)  # that fit into their bits
+ROOM = dict(kernel=7, stride=3, channels=255)  # that fit into their bits
 
 
 def source(of: Program, name: str) -> str:
     """Return a program as C99, about which its first lines say what it is. Raises InputError where it does not fit."""
     for stage in of.stages:
-        for what, most in MOST.items():
+        for what, most in ROOM.items():
             if stage.kind != "average" and (value := getattr(stage, what)) > most:
                 raise InputError(f"a layer of a C program has {what} up to {most}, not {value} as this network's.")
     multipliers, biases, weights = _small(of, "multiplier"), _small(of, "bias"), _packed(of)
-    classes = "" if of.classes == MNIST.classes else f", of {', '.join(of.classes)}"
+    count, ink = len(of.data.classes), is_handwriting(of.data)
     about = dict(
-        name=name, count=len(of.classes), size=f"{constants(of):,}", classes=classes, low="background", high="ink"
+        name=name,
+        count=count,
+        last=count - 1,
+        size=f"{constants(of):,}",
+        low="background" if ink else "black",
+        high="ink" if ink else "white",
+        classes="" if of.data.classes == MNIST.classes else f";\n   the classes are {', '.join(of.data.classes)}",
+        image=" (here the whole image:\n   it is turned upright first)" if of.deskewed else "",
     )
+    about |= {what: text.replace("*/", "* /") for what, text in about.items() if isinstance(text, str)}
     between = "int16_t" if max(stage.between for stage in of.stages) <= INT16 else "int32_t"
     lines = [
-        ABOUT.format(**about, image=" (here, all: it is turned upright first)" if of.deskewed else ""),
+        ABOUT.format(**about),
         "#include <stdint.h>\n",
         f"#define DESKEW {int(of.deskewed)}\n",
         "enum { CONVOLUTION, DEPTHWISE, SEPARABLE, MAXIMUM, AVERAGE };",
@@ -64,7 +77,7 @@ def constants(of: Program) -> int:
 
 def _small(of: Program, what: str) -> list[int]:
     arrays = (getattr(stage, what) for stage in of.stages if stage.weights or what == "multiplier")
-    return [int(number) for array in arrays if array is not None for number in array]
+    return [int(number) for array in arrays if array is not None for number in array] or [0]  # C has no empty arrays
 
 
 def _sizes(of: Program) -> dict[str, int]:
@@ -82,15 +95,18 @@ def _sizes(of: Program) -> dict[str, int]:
         inputs = stage.channels
         longest = max(longest, width * inputs)
     convolutions = [stage for stage in of.stages if stage.weights]
+    highest = {stage.highest for stage in of.stages if stage.multiplier is not None} or {1}
+    if len(highest) > 1:
+        raise InputError("all activations of a C program have as many bits; give all layers the same.")
     sizes = dict(
         CROP=of.crop,
         SIDE=SIZE - 2 * of.crop,
         LAYERS=len(of.stages),
-        CLASSES=len(of.classes),
+        CLASSES=len(of.data.classes),
         KEPT=max(kept, 1),
         LONGEST=longest,
     )
-    sizes |= dict(KERNEL=max(kernel), BETWEEN=max(between), TOTAL=max(total), HIGHEST=of.stages[0].highest)
+    sizes |= dict(KERNEL=max(kernel), BETWEEN=max(between), TOTAL=max(total), HIGHEST=max(highest))
     return sizes | dict(TALLEST=max(stage.kernel for stage in convolutions))
 
 
