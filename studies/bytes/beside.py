@@ -18,6 +18,7 @@ from studies.bytes.calibrated import IMAGES
 from studies.bytes.compiled import answers
 from studies.bytes.export import program_of
 from studies.bytes.source import constants, source
+from studies.timing import machine
 
 
 class _Images(CalibrationDataReader):
@@ -50,12 +51,20 @@ def measure() -> dict:
     forms = {"PyTorch": predict(network, test.images).numpy(), "ONNX Runtime, 8 bits": said, "C program, 8 bits": ours}
     right = {form: float((logits.argmax(axis=1) == labels).mean()) for form, logits in forms.items()}
     bytes_of = dict(zip(forms, [sizes[0], sizes[1], constants(of)], strict=True))
-    return {"record": weights.record_hash(MODEL4.name), "onnxruntime": onnxruntime.__version__, "right": right} | {
-        "bytes": bytes_of
-    }
+    return {
+        "machine": machine(),
+        "record": weights.record_hash(MODEL4.name),
+        "onnxruntime": onnxruntime.__version__,
+        "right": right,
+    } | {"bytes": bytes_of}
 
 
 def text(measured: dict) -> str:
+    """Say what each form gets right, and where that was measured."""
+    return f"{forms(measured)}; {measured['machine']}."
+
+
+def forms(measured: dict) -> str:
     """Say what each form gets right."""
     return "; ".join(
         f"{form}: {100 * right:.2f} % in {measured['bytes'][form]:,} bytes" for form, right in measured["right"].items()

@@ -10,6 +10,7 @@ from studies.bytes.export import program_of
 from studies.bytes.integers import logits
 from studies.bytes.source import source
 from studies.recipes import Recipe
+from studies.timing import machine
 
 IMAGES = 1000  # the first of the test set
 
@@ -33,7 +34,7 @@ def measure() -> dict:
             "right": float((said.argmax(axis=1) == test.labels.numpy()).mean()),
         }
     tools = [call(tool, "--version").decode().splitlines()[0] for tool in (f"{PREFIX}gcc", MACHINE[0])]
-    return {"tools": tools, "how": " ".join(CHIP), "images": IMAGES, "taken": taken}
+    return {"machine": machine(), "tools": tools, "how": " ".join(CHIP), "images": IMAGES, "taken": taken}
 
 
 def text(measured: dict) -> str:
@@ -44,7 +45,7 @@ def text(measured: dict) -> str:
         "instructions an image"
         for name, of in measured["taken"].items()
     ]
-    return "\n".join([*lines, counted(measured)])
+    return "\n".join([*lines, counted(measured), f"Emulated on {measured['machine']}."])
 
 
 def counted(measured: dict) -> str:

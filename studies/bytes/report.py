@@ -25,7 +25,7 @@ def statements(evidence: Evidence) -> dict[str, dict[str, str]]:
         "programs": markdown(programs(evidence)),
         "counted": chip.counted(evidence.timing("chip")),
         "public": markdown(public(evidence)),
-        "beside": beside.text(evidence.timing("beside")),
+        "beside": beside.forms(evidence.timing("beside")),
         "choices": folded("What was compared so far", CHOICES, evidence.trials),
     }
     return {"Bytes": said}
