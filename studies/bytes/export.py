@@ -22,9 +22,9 @@ def export(network: nn.Module, name: str, path: str | Path) -> str:
     name: what the file says it is. Raises InputError for a network that has no such form."""
     if not (path := Path(path)).name or path.is_dir():
         raise InputError(f"cannot write {path}: name a file in it, {path / 'digit.c'} for example.")
-    rounded_network = network if _learned(network) else calibrated(network)
-    of = program(rounded_network)
-    alike = _alike(of, rounded_network)
+    with_few_bits = _rounded(network)
+    of = program(with_few_bits)
+    alike = _alike(of, with_few_bits)
     files.write(path, source(of, name).encode())
     rounded = f" It learned without rounding; {IMAGES:,} training images said how to round it to {BITS} bits."
     return (
@@ -48,7 +48,11 @@ def _alike(of: Program, network: nn.Module) -> str:
 
 def program_of(network: nn.Module) -> Program:
     """Return the whole numbers of a network, rounded before if it learned without Quantization."""
-    return program(network if _learned(network) else calibrated(network))
+    return program(_rounded(network))
+
+
+def _rounded(network: nn.Module) -> nn.Module:
+    return network if _learned(network) else calibrated(network)
 
 
 def _learned(network: nn.Module) -> bool:  # with Quantization

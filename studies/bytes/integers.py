@@ -52,6 +52,11 @@ class Program:
     stages: tuple[Stage, ...]
     data: DataSet  # that it learned from
 
+    @property
+    def bits(self) -> list[int]:
+        """How many bits its weights have, each number once."""
+        return sorted({stage.bits for stage in self.stages if stage.weights})
+
 
 def program(network: nn.Sequential) -> Program:
     """Return the whole numbers of a network that learned with Quantization.
@@ -79,20 +84,19 @@ def program(network: nn.Sequential) -> Program:
         elif take(nn.AdaptiveAvgPool2d):
             if stages and stages[-1].weights and stages[-1].multiplier is None and not modules:
                 break  # the logits of all places are added up
-            rounding = _needed(take(RoundedReLU) if stages else None, modules)
+            rounding = (take(RoundedReLU) if stages else None) or _refuse(modules)
             scale = step / rounding.step / size**2
             stage = Stage("average", size, 1, channels, highest=rounding.levels)
             stages.append(_scaled(stage, np.array([scale]), np.zeros(1), size**2 * highest))
             step, highest, size = rounding.step, rounding.levels, 1
         else:
-            first = _needed(take(RoundedConv2d), modules)
+            first = take(RoundedConv2d) or _refuse(modules)
             second = take(RoundedConv2d) if modules and _makes_separable(first, modules[0]) else None
             norm, rounding = take(nn.BatchNorm2d), take(RoundedReLU)
-            rounding = rounding and _needed(rounding, modules)
             if not rounding and (
                 norm or len(modules) > 1 or modules and not isinstance(modules[0], nn.AdaptiveAvgPool2d)
             ):
-                _needed(None, [norm or modules[0]])
+                _refuse([norm or modules[0]])
             stage, scale, bias, largest = _convolution(
                 [first, second] if second else [first], norm, step, zero, highest
             )
@@ -104,7 +108,7 @@ def program(network: nn.Sequential) -> Program:
             if not rounding:
                 stages.append(_logits(stage, bias / scale[0], largest, places=size**2))
     if not stages or stages[-1].multiplier is not None or not stages[-1].weights:
-        _needed(None, modules)
+        _refuse(modules)
     return Program(deskewed, crop, tuple(stages), of)
 
 
@@ -134,19 +138,17 @@ def _check(module):
             "kernels without padding, groups (but depthwise) or dilation, ReLU after each but the last, max pooling "
             "whose stride is its size, and global average pooling."
         )
-
-
-def _needed(module, rest):
-    """Return a module, or refuse a network that has another one in its place."""
-    if module is None:
-        what = type(rest[0]).__name__ if rest else "its end"
-        raise InputError(
-            "a C program needs a ReLU after each convolution but the last, which gives the logits, without "
-            f"normalization; this network has {what} in such a place."
-        )
     if isinstance(module, RoundedReLU) and not module.top:
         raise InputError("this network was never trained; train it first.")
-    return module
+
+
+def _refuse(rest):
+    """Refuse a network for the first of the modules that are left, which stands in the place of another."""
+    what = type(rest[0]).__name__ if rest else "its end"
+    raise InputError(
+        "a C program needs a ReLU after each convolution but the last, which gives the logits, without "
+        f"normalization; this network has {what} in such a place."
+    )
 
 
 def _side(size):

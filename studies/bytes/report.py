@@ -89,7 +89,7 @@ def compiled_now() -> Iterator[Row]:
         yield {
             "network": name,
             "parameters": f"{records[0].parameters:,}",
-            "bits": ", ".join(map(str, sorted({stage.bits for stage in of.stages if stage.weights}))),
+            "bits": ", ".join(map(str, of.bits)),
             "bytes of constants": f"{counted['constants']:,}",
             "bytes of RAM": f"{counted['static'] + chips[name]['stack']:,}",
             "C program, seed 0 %": f"{100 * right:.2f}",
