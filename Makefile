@@ -36,8 +36,8 @@ $(NOTEBOOKS):
 	@EPOCHS=$(EPOCHS) $(EXECUTE) notebooks/$@.ipynb
 	@mkdir -p runs/notebooks && mv runs/executing/$@.ipynb runs/notebooks/
 
-test: $(VENV)/installed-studies lint  ## check style and run the test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/installed-studies lint  ## check style and run the test suite, two files of it at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-threads: $(VENV)/installed-studies  ## test that threads wait well beside another program (on an idle machine)
 	$(BIN)/python -m pytest -m timed -s

@@ -56,7 +56,8 @@ def measure() -> dict:
         "record": weights.record_hash(MODEL4.name),
         "onnxruntime": onnxruntime.__version__,
         "right": right,
-    } | {"bytes": bytes_of}
+        "bytes": bytes_of,
+    }
 
 
 def text(measured: dict) -> str:

@@ -156,7 +156,7 @@ static void advance(void)
             for (int i = 0; size > 1 && i < length; i++)
                 oldest[i] = in[i];
             before += (size - 1) * length;
-            multiplier += of->channels;
+            multiplier += l < LAYERS - 1 ? of->channels : 0; /* logits have none */
             bias += of->channels;
         }
         if (!complete)
@@ -201,6 +201,7 @@ static void deskew(void)
 {
     int64_t sum = 0, sum_x = 0, sum_y = 0, sum_xy = 0, sum_yy = 0, slant;
     int background = 255, top;
+    int32_t turn, middle;
     for (int i = 0; i < 28 * 28; i++)
         background = image[i / 28][i % 28] < background ? image[i / 28][i % 28] : background;
     for (int i = 0; i < 28 * 28; i++) {
@@ -215,10 +216,11 @@ static void deskew(void)
         sum = 1;
     slant = sum * sum_yy - sum_y * sum_y;
     slant = (sum * sum_xy - sum_x * sum_y) * 65536 / (slant > 1 ? slant : 1);
-    slant = slant > STEEPEST ? STEEPEST : slant < -STEEPEST ? -STEEPEST : slant;
+    turn = (int32_t)(slant > STEEPEST ? STEEPEST : slant < -STEEPEST ? -STEEPEST : slant);
     top = (int)(sum_y * 128 / sum) + 28 * 256; /* 28 pixels more, so that no division is of a negative number */
+    middle = (int32_t)(sum_x * 128 / sum);
     for (int y = 0; y < 28; y++) {
-        int32_t left = (int32_t)(sum_x * 128 / sum) + (int32_t)(slant * (2 * y - 27) / 512);
+        int32_t left = middle + turn * (2 * y - 27) / 512;
         int below = top % 256;
         uint8_t upright[28];
         left = (left < -28 * 256 ? -28 * 256 : left > 28 * 256 ? 28 * 256 : left) + 28 * 256;
