@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        print(f"error: {error}; run: python -m pip install -r requirements-studies.txt", file=sys.stderr)
+        files = "-r requirements.txt -r requirements-studies.txt"
+        print(f"error: {error}; run: python -m pip install {files}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interruption:
         print(f"\ninterrupted: {str(interruption) or 'run the same command again.'}", file=sys.stderr)

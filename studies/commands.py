@@ -1,4 +1,4 @@
-"""The commands of the studies: python -m src list | run | sprint | bench | report | weights."""
+"""The commands of the studies: list | run | bench | report | weights, and those that a study adds."""
 
 import argparse
 import dataclasses
@@ -38,7 +38,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     folders = "folder (default: results/; below runs/ with --epochs or --threads)"
     running.add_argument("--results", type=Path, help=folders)
 
-    timing = commands.add_parser("bench", help="time our loop beside the usual one on this machine")
+    timing = commands.add_parser("bench", help="measure on this machine, and keep it in results/bench")
     timing.set_defaults(do=bench)
     timing.add_argument(
         "what",
@@ -127,7 +127,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def bench(options: Options) -> None:
-    """Take the timings of studies: by default images per second, and seconds to an accuracy."""
+    """Take the measurements of studies: by default images per second, and seconds to an accuracy."""
     from studies import timing
     from studies.catalogue import BENCHES
 

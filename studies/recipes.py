@@ -136,6 +136,7 @@ def fit(
             hardest.append(hardest_of(batch.indices, losses, recipe.hardest))
         return F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
+    network.learned_from = train_digits.of  # training.fit() sees only what ghost batches wrap it in
     parts = GhostBatches(network, recipe.ghost_batches) if recipe.ghost_batches > 1 else network
     for epoch in training.fit(parts, recipe, train_digits, test_digits, optimizer, start, plan, loss_of):
         if hardest:

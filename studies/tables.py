@@ -8,7 +8,7 @@ from statistics import fmean
 from src.experiments import Experiment
 from src.runs.names import changes
 from src.runs.records import Record
-from src.show.significance import RESPLITS, effect, mean_interval
+from src.show.significance import TEST_TO_TRAIN, effect, mean_interval
 from src.show.tables import Records, Row, differences, interval, lines_of, on_shared_seeds, seed_range, values
 
 
@@ -95,6 +95,6 @@ def folded(title: str, changes_of: dict[Experiment, list[Experiment]], trials_by
     return f"<details><summary>{title}: {len(rows)} recipes</summary>\n\n{markdown(rows)}\n\n</details>"
 
 
-def standing(differences: Sequence[float], test_to_train: float = RESPLITS) -> str:
+def standing(differences: Sequence[float], test_to_train: float = TEST_TO_TRAIN) -> str:
     """Say how a recipe stands beside another, from paired differences: "better", "worse" or as effect()."""
     return {"helps": "better", "hurts": "worse"}.get(shown := effect(differences, test_to_train), shown)

@@ -60,5 +60,5 @@ def load(name: str, folder: Path) -> dict:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"it is damaged ({error})"
-        remedy = f"take them again with python -m src bench {name}."
-        raise InputError(f"cannot read the timings {path}: {reason}; {remedy}") from error
+        remedy = f"take the committed one again: git checkout {path}"
+        raise InputError(f"cannot read the measurements {path}: {reason}; {remedy}") from error

@@ -1,6 +1,7 @@
 """The pictures of what a technique does show what the network computes; worth() says what a step costs and brings."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,3 +55,8 @@ def test_worth_says_parameters_seconds_and_the_difference_over_ten_seeds(monkeyp
     said = " ".join(capsys.readouterr().out.split())
     assert re.search(r"Model1 10,120 1\.00x 99\.\d\d ± .* Model2 7,870 \d\.\d\dx 99\.\d\d ± ", said)
     assert "on the 10 seeds that both have (0 to 9), the test accuracy of Model2 changes by" in said
+
+
+def test_worth_gives_no_verdict_between_different_data():
+    with pytest.raises(InputError, match="Hands-Model4 is on folder:data/hands, Model4 on MNIST: .* are not compared"):
+        worth.worth(replace(MODEL4, name="Hands-Model4", data="folder:data/hands"), MODEL4)

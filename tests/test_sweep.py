@@ -62,7 +62,8 @@ def test_changes_of_several_fields_are_compared_by_label(few_digits, capsys):
     ("field", "choices", "words"),
     [
         ("batch", [1, 2], "no setting 'batch' to sweep; try batch_size"),
-        ("name", ["a", "b"], "no setting 'name' to sweep"),
+        ("name", ["a", "b"], "a setting changes neither name, target nor data"),
+        ("data", ["MNIST", "KMNIST"], "a setting changes neither name, target nor data"),
         ("epochs", [1, 2], "runs of unequal length get no verdict."),
         ("batch_size", 64, "give several values of batch_size in a list, not 64."),
         ("schedule", [lambda done: 0.01, lambda done: 0.02], "two of the values are called <lambda>"),

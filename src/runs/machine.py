@@ -54,6 +54,15 @@ def digits_of(experiment: Experiment, split: str) -> data.Digits:
     return digits
 
 
+def learned_digits(experiment: Experiment, split: str = "test") -> data.Digits:
+    """Return the Digits that an experiment learns from when it is evaluated on a split; their labels are as they are.
+
+    Raises InputError as digits_of() does."""
+    digits = digits_of(experiment, data.TRAINED_ON[split])
+    fewer = experiment.train_images < Experiment.train_images  # the default stands for all, however many there are
+    return digits[: experiment.train_images] if fewer else digits
+
+
 def choose_device(name: str) -> torch.device:
     """Return the torch.device called "auto", "cuda", "mps" or "cpu". Raises InputError if this machine lacks it."""
     usable = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]

@@ -17,7 +17,7 @@ from src.experiments import Experiment
 from src.model import count_parameters
 from src.runs import checkpoints, files
 from src.runs.fingerprint import fingerprint, not_reloaded
-from src.runs.machine import choose_device, digits_of, make_network, peak_memory, reproducible
+from src.runs.machine import choose_device, digits_of, learned_digits, make_network, peak_memory, reproducible
 from src.runs.names import check_name
 from src.runs.progress import at_chance, progress, title
 from src.runs.records import RUNS, Record, coded, definition, hash_of, recorded, save
@@ -97,9 +97,7 @@ def train(
         experiment = replace(experiment, data=_name_of(digits, counted=experiment.data == "given"))
     check_name(experiment)
     device, test_digits = check_run(seed, split, device, threads), digits_of(experiment, split)
-    learned, made_by = digits_of(experiment, data.TRAINED_ON[split]), fingerprint(experiment)
-    if experiment.train_images < Experiment.train_images:
-        learned = learned[: experiment.train_images]
+    learned, made_by = learned_digits(experiment, split), fingerprint(experiment)
     path = checkpoint or checkpoints.path_of(RUNS, experiment.name, seed, split)
     with reproducible(threads):
         torch.manual_seed(seed)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from src import InputError, data
 from src.experiments import Experiment
-from src.runs.machine import choose_device, digits_of, make_network, reproducible
+from src.runs.machine import choose_device, learned_digits, make_network, reproducible
 from src.runs.names import check_name
 from src.show import figures
 from src.show.compare import say
@@ -50,8 +50,8 @@ def rates(experiment: Experiment, seed: int = 0) -> Figure:
     device = choose_device("auto")
     with reproducible():
         torch.manual_seed(seed)
-        network, digits = make_network(one_epoch, device), digits_of(one_epoch, "train")[: one_epoch.train_images]
-        digits = data.mislabel(digits, one_epoch.wrong_labels).to(device)
+        network = make_network(one_epoch, device)
+        digits = data.mislabel(learned_digits(one_epoch), one_epoch.wrong_labels).to(device)
         with contextlib.suppress(_Enough):
             list(fit(network, one_epoch, digits, loss_of=loss_of))
         plan = plan_epoch(one_epoch, 0, torch.arange(len(digits)))

@@ -8,7 +8,7 @@ from src.checks import Condition
 from src.runs.names import epochs_set
 from src.runs.progress import at_chance
 from src.runs.records import Record, decoded
-from src.show.significance import RESPLITS, effect, sampling_error
+from src.show.significance import TEST_TO_TRAIN, effect, sampling_error
 from src.show.tables import QUANTITIES, interval, values
 
 RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -69,8 +69,8 @@ def over_fitting(resplits: Sequence[Record]) -> str:
     """Say what the generalization gap is on re-splits, and whether it is over-fitting beyond chance."""
     gaps = values(resplits, GAP)
     readings = {"helps": "over-fitting", "too few seeds": "too few to speak of over-fitting"}
-    reading = readings.get(effect(gaps, RESPLITS), "no over-fitting shown")
-    gap = interval(gaps, signed=True, test_to_train=RESPLITS)
+    reading = readings.get(effect(gaps, TEST_TO_TRAIN), "no over-fitting shown")
+    gap = interval(gaps, signed=True, test_to_train=TEST_TO_TRAIN)
     return f"On {_named(resplits)} the {GAP} is {gap} points: {reading}."
 
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from scipy import stats
 
 CONFIDENCE = 0.95
-RESPLITS = 10_000 / 60_000  # test_to_train of the re-splits, see mean_interval()
+TEST_TO_TRAIN = 10_000 / 60_000  # of the re-splits, see mean_interval()
 
 
 def mean_interval(values: Sequence[float], test_to_train: float = 0.0, comparisons: int = 1) -> tuple[float, float]:

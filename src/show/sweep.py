@@ -22,8 +22,8 @@ def sweep(experiment: Experiment, field: str, choices: Iterable, seeds: Iterable
     Values are compared with the experiment's own, or with the first one if that is not among them. Runs are found or
     trained as compare() does. Raises InputError for an unknown field, a refused value and fewer than two values."""
     check_name(experiment)
-    names = [each.name for each in fields(experiment) if each.name not in ("name", "target", "epochs", "data")]
-    if field not in [*names, "epochs"]:
+    names = [each.name for each in fields(experiment)]
+    if field not in names:
         raise InputError(f"an experiment has no setting {field!r} to sweep; try {nearest(field, names)}.")
     of = f"{field.replace('_', ' ')} of {experiment.name}"
     return choose(experiment, changes_of(experiment, field, choices), seeds, of)

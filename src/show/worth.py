@@ -11,7 +11,7 @@ from src.runs.machine import choose_device, digits_of, make_network, reproducibl
 from src.runs.names import check_name, with_epochs
 from src.runs.records import RESULTS, recorded
 from src.show import figures
-from src.show.compare import say
+from src.show.compare import check_same_data, say
 from src.show.tables import interval, text, values
 from src.show.verdict import verdict
 from src.training import fit
@@ -24,7 +24,8 @@ def worth(experiment: Experiment, before: Experiment) -> Figure:
     """Print what a recorded experiment costs and brings beside another one, on ten seeds; draw the accuracies.
 
     Records come from results/. The seconds are measured here, both in turn, and given as a ratio. Raises InputError
-    for experiments that have no records there."""
+    for experiments on different data, and for those that have no records there."""
+    check_same_data(experiment, before)
     records_by_name = {}
     for each in (before, experiment):
         check_name(each)

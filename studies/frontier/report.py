@@ -13,7 +13,7 @@ from src.experiments import MODEL4, Experiment
 from src.model import build, count_parameters, layers
 from src.show.figures import GOAL
 from src.show.sentences import verdicts
-from src.show.significance import RESPLITS
+from src.show.significance import TEST_TO_TRAIN
 from src.show.tables import Records, Row, interval, seed_range, values
 from studies.evidence import Evidence
 from studies.figures import Drawings, with_sources
@@ -88,7 +88,7 @@ def results(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]:
             "goal": f"{goal:.2f} % with {budget:,}: {'**missed**' if missed else 'met'}",
             f"test %, {len(tests)} seeds": interval(tests, places=3),
             "worst seed": f"{min(tests):.2f}",
-            "10 re-splits %": interval(resplits, test_to_train=RESPLITS) if resplits else "not run",
+            "10 re-splits %": interval(resplits, test_to_train=TEST_TO_TRAIN) if resplits else "not run",
             "in 15 epochs %": interval(values(short, "test accuracy"), places=3),
         }
 

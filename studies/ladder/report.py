@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from src.experiments import MODEL3, MODEL4, SERIES, Experiment
 from src.show import figures as shown
 from src.show.sentences import over_fitting, verdicts
-from src.show.significance import RESPLITS, effect, sampling_error, seeds_to_settle
+from src.show.significance import TEST_TO_TRAIN, effect, sampling_error, seeds_to_settle
 from src.show.tables import Records, Row, differences, interval, on_shared_seeds, seed_range, values
 from studies.evidence import Evidence, records_of
 from studies.figures import Drawings, with_sources
@@ -50,7 +50,7 @@ def blocks(evidence: Evidence) -> dict[str, str]:
                 "adds": adds,
                 "parameters": f"{records[0].parameters:,}",
                 f"test %, {len(records)} seeds": interval(values(records, "test accuracy")),
-                f"{len(there)} re-splits %": interval(values(there, "test accuracy"), test_to_train=RESPLITS),
+                f"{len(there)} re-splits %": interval(values(there, "test accuracy"), test_to_train=TEST_TO_TRAIN),
             }
         )
     logs = {name: log(name, evidence.tests, evidence.resplits) for name in SERIES}
@@ -166,7 +166,7 @@ def resplits(tests_by_name: Records, resplits_by_name: Records) -> Iterator[Row]
     """Show experiments on the test set and on re-splits of all digits, and how Model4 stands beside each there."""
 
     def there(numbers, signed=False):
-        return interval(numbers, signed, test_to_train=RESPLITS, places=3)
+        return interval(numbers, signed, test_to_train=TEST_TO_TRAIN, places=3)
 
     for name, records in resplits_by_name.items():
         paired, is_other = differences(records, resplits_by_name[MODEL4.name]), name != MODEL4.name
@@ -190,7 +190,8 @@ def log(name: str, records_by_name: Records, resplits_by_name: Records) -> str:
         f"- **Results** ({len(records)} seeds, last of {len(records[0].history)} epochs): "
         f"train {interval(values(records, 'train accuracy'))} % afterwards, test {interval(tests)} % "
         f"(from {min(tests):.2f} to {max(tests):.2f}); on {len(there)} re-splits "
-        f"{interval(values(there, 'test accuracy'), test_to_train=RESPLITS)} %; {records[0].parameters:,} parameters."
+        f"{interval(values(there, 'test accuracy'), test_to_train=TEST_TO_TRAIN)} %; "
+        f"{records[0].parameters:,} parameters."
     )
     analysis = f"- **Analysis.** {over_fitting(there)}"
     for step in _steps_to(name, records_by_name):

@@ -90,7 +90,7 @@ STEPS = {
         Step(E4, 12_874, 99.45, 99.45, "dropout after every 3x3, learning rate lowered on a plateau, larger batches"),
     ]
 }
-LAST_STEPS = list({step.log: step.experiment for step in STEPS.values()}.values())  # of each log
+LAST_OF_LOGS = list({step.log: step.experiment for step in STEPS.values()}.values())  # of each log
 
 
 def of_log(steps: dict[str, Step], log: str) -> dict[str, Step]:
@@ -137,7 +137,7 @@ PUBLISHED_CHOICES = {step: changed(step, changes) for step, changes in _CHANGES.
 
 GROUPS = {"published": [step.experiment for step in STEPS.values()], "published-choices": compared(PUBLISHED_CHOICES)}
 NEEDED = {"test": {"published": 0}, "validation": {"published-choices": 1}}  # a new step may have no records yet
-RESPLIT = LAST_STEPS
+RESPLIT = LAST_OF_LOGS
 
 
 def note(experiment: Experiment) -> str | None:

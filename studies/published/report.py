@@ -10,11 +10,11 @@ from torch import nn
 from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.runs.names import changes
-from src.show.significance import RESPLITS, effect
+from src.show.significance import TEST_TO_TRAIN, effect
 from src.show.tables import Records, Row, differences, interval, values
 from studies.evidence import Evidence
 from studies.figures import Drawings, Point, point, with_sources
-from studies.published import LAST_STEPS, PUBLISHED_CHOICES, STEPS, Step, of_log
+from studies.published import LAST_OF_LOGS, PUBLISHED_CHOICES, STEPS, Step, of_log
 from studies.published.figures import published
 from studies.tables import folded, markdown, standing
 
@@ -107,9 +107,9 @@ def lead(steps: dict[str, Step], records_by_name: Records, resplits_by_name: Rec
 
 def _on_resplits(resplits_by_name):  # how Model4 stands beside each log's last step on the re-splits
     ours = resplits_by_name[MODEL4.name]
-    paired = {step.name: differences(resplits_by_name[step.name], ours) for step in LAST_STEPS}
+    paired = {last.name: differences(resplits_by_name[last.name], ours) for last in LAST_OF_LOGS}
     return ", ".join(
-        f"{name} {interval(numbers, signed=True, test_to_train=RESPLITS)} ({standing(numbers)})"
+        f"{name} {interval(numbers, signed=True, test_to_train=TEST_TO_TRAIN)} ({standing(numbers)})"
         for name, numbers in paired.items()
     )
 

@@ -12,11 +12,11 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 
-from src import data, download
+from src import InputError, data, download
 from src.checks import check_number
 from src.experiments import Experiment
 from src.runs import files
-from src.runs.machine import choose_device, make_network, reproducible
+from src.runs.machine import choose_device, learned_digits, make_network, reproducible
 from src.runs.records import RUNS, definition_hash
 from src.show.figures import BLUE, GOAL, ORANGE, SKY, styled
 from src.show.tables import interval, values
@@ -59,7 +59,8 @@ def sprint(
         torch.manual_seed(seed)
         network = make_network(experiment, place)
         download.read.cache_clear()
-        train_digits, test_digits = (data.load(split).to(place) for split in ("train", "test"))
+        train_digits = data.mislabel(learned_digits(experiment), experiment.wrong_labels).to(place)
+        test_digits = data.load("test").to(place)
         seconds = [time.perf_counter() - start]
         for _ in itertools.islice(loop(network, experiment, train_digits), epochs):
             seconds.append(time.perf_counter() - start)
@@ -71,8 +72,10 @@ def sprints(experiment: Experiment, seeds: int, device: str = "auto", together: 
     """Train an experiment from the seeds 0 to seeds - 1 with torch's number of threads; yield what there is to say.
 
     together: several seeds at once, see together.py. What was measured is kept in runs/sprint.json.
-    Raises InputError for fewer than one seed."""
+    Raises InputError for fewer than one seed, and for other data than MNIST, whose reading is not timed."""
     check_number("--seeds", seeds, 1, 1_000_000, whole=True)
+    if experiment.data != data.MNIST.name:
+        raise InputError(f"a sprint is timed on MNIST, and {experiment.name} learns from {experiment.data}.")
     threads, seconds, accuracies = torch.get_num_threads(), [], []
     yield f"{experiment.name}, {machine()}, {choose_device(device).type}, {threads} threads"
     if together:

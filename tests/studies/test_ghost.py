@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from src import InputError, data
-from src.data import normalize
+from src.data import MNIST, Digits, data_of, normalize
+from src.datasets import named
 from src.experiments import MODEL4
 from src.model import build, count_parameters
 from src.runs import progress
@@ -114,6 +115,12 @@ def test_a_run_ends_with_the_plain_network_and_says_how_many_threads_it_had(few_
     run = train(replace(HALVES, epochs=1), quiet=True, device="cpu")
     assert not any(isinstance(module, GhostBatches) for module in run.network.modules())
     assert run.record.threads == 2 and run.record.parameters == 7870
+
+
+def test_a_run_on_other_data_knows_what_it_learned_from(few_digits):
+    own = named.given(*(Digits(digits.images // 2, digits.labels) for digits in map(data.load, ("train", "test"))))
+    run = train(replace(HALVES, epochs=1), quiet=True, device="cpu", digits=own)
+    assert data_of(run.network) == own[0].of != MNIST
 
 
 def test_ghost_batches_with_dropout_cannot_be_repeated_and_are_refused():

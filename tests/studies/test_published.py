@@ -11,7 +11,7 @@ from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4
 from src.show.tables import values
 from studies.figures import Point
 from studies.ladder.report import resplits
-from studies.published import LAST_STEPS, STEPS, Step, note, of_log, report
+from studies.published import LAST_OF_LOGS, STEPS, Step, note, of_log, report
 from studies.published.figures import agreement, published
 
 
@@ -27,7 +27,7 @@ def step(experiment, name, test, train=99.0, parameters=0):
 
 def test_the_eighteen_steps_are_those_of_five_logs():
     assert [len(of_log(STEPS, log)) for log in "ABCDE"] == [3, 4, 4, 3, 4]
-    assert [step.name for step in LAST_STEPS] == ["A3", "B4", "C4", "D3", "E4"]
+    assert [step.name for step in LAST_OF_LOGS] == ["A3", "B4", "C4", "D3", "E4"]
 
 
 def test_parameters_are_counted_as_the_log_counted_them():
@@ -146,7 +146,7 @@ def test_the_lead_names_the_best_step_that_has_records(evidence):
 def test_the_lead_stands_model4_beside_the_last_step_of_each_log_as_the_table_of_resplits_does(evidence):
     lead = report.lead(STEPS, evidence.tests, evidence.resplits)
     shown = {row["experiment"]: row["Model4 is"] for row in resplits(evidence.tests, evidence.resplits)}
-    for last in LAST_STEPS:
+    for last in LAST_OF_LOGS:
         assert re.search(rf" {last.name} [+-]\d\.\d\d ± \d\.\d\d \({shown[last.name]}\)", lead)
 
 
@@ -163,7 +163,7 @@ def test_claims_are_counted_by_what_came_of_them(tests):
 
 def test_model4_is_above_every_published_step_with_no_more_parameters_than_the_smallest_last_one(tests):
     model4 = tests["Model4"]
-    assert model4[0].parameters <= min(tests[last.name][0].parameters for last in LAST_STEPS)
+    assert model4[0].parameters <= min(tests[last.name][0].parameters for last in LAST_OF_LOGS)
     assert all(len(record.history) <= 15 for record in model4)
     mean = {name: statistics.mean(values(tests[name], "test accuracy")) for name in [*STEPS, "Model4"]}
     assert all(mean["Model4"] > mean[name] for name in STEPS)

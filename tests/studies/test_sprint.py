@@ -21,7 +21,10 @@ from studies.sprint import B4, LADDER, SMALL_SPRINT, SPRINT, timed, usual
 TINY = replace(SPRINT, name="Sprint-tiny", layer_line="C24 5x4s2 8 P 8 2x10", epochs=2)
 
 
-@pytest.mark.parametrize("experiment", [TINY, replace(MODEL4, name="Tiny", layer_line="5x4s5 G t10", epochs=2)])
+FEW = replace(TINY, name="Sprint-few", train_images=300, wrong_labels=0.1)
+
+
+@pytest.mark.parametrize("experiment", [TINY, FEW, replace(MODEL4, name="Tiny", layer_line="5x4s5 G t10", epochs=2)])
 def test_a_sprint_ends_with_the_network_of_an_ordinary_run(few_digits, experiment):
     seconds, accuracy = timed.sprint(experiment, seed=1, threads=1)
     run = train(experiment, seed=1, device="cpu", quiet=True)
@@ -86,6 +89,12 @@ def test_no_seeds_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(timed, "RUNS", tmp_path)
     with pytest.raises(InputError, match="--seeds must be a whole number from 1"):
         list(timed.sprints(SPRINT, 0))
+
+
+def test_other_data_than_mnist_is_refused():
+    letters = replace(SPRINT, name="letters", data="KMNIST")
+    with pytest.raises(InputError, match="a sprint is timed on MNIST, and letters learns from KMNIST"):
+        list(timed.sprints(letters, 1))
 
 
 def test_the_small_sprint_has_the_network_of_model4():

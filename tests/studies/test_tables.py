@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from src.experiments import MODEL3, MODEL4, Constant
-from src.show.significance import RESPLITS, mean_interval
+from src.show.significance import TEST_TO_TRAIN, mean_interval
 from src.show.tables import differences, values
 from studies.tables import ablation_table, choices, compare, markdown, measured, standing, without
 
@@ -80,7 +80,7 @@ def test_choices_are_shown_beside_their_start_on_shared_seeds(tests):
 
 
 def test_a_recipe_stands_better_or_worse_only_where_the_wider_interval_of_resplits_shows_it():
-    assert RESPLITS == pytest.approx(1 / 6)  # test images to training images
+    assert TEST_TO_TRAIN == pytest.approx(1 / 6)  # test images to training images
     assert standing([0.1, 0.12, 0.11]) == "better" and standing([-0.1, -0.12, -0.11]) == "worse"
     assert standing([0.1, -0.1, 0.02]) == "no difference shown" and standing([0.1]) == "too few seeds"
     close = [0.02, 0.03, 0.05, 0.06]
