@@ -54,6 +54,10 @@ class ByName(dict):
 # What people write for a field, and what to write.
 INSTEAD = dict.fromkeys(["learning_rate", "lr"], "schedule=Constant({!r}), with Constant from src.experiments")
 INSTEAD["weight_decay"] = "optimizer=AdamW({!r}), with AdamW from src.experiments"
+INSTEAD |= {
+    name: f"Recipe(**vars(experiment) | dict({name}={{!r}})), with Recipe from studies.recipes"
+    for name in ("quantization", "label_smoothing", "hardest", "keep_best", "ghost_batches")
+}
 
 
 class Checked:

@@ -27,7 +27,10 @@ class GhostBatches(nn.Module):
             return self.network(images)
         if not self.copies:  # not before the first batch: by then the parameters are where they stay
             self.copies = tuple(_sharing_parameters(self.network) for _ in range(self.parts - 1))
-        return _SideBySide.apply(images, (self.network, *self.copies), *self.network.parameters())
+        parts = self.parts
+        while parts > 1 and len(images.chunk(parts)[-1]) == 1:  # which batch normalization may be unable to learn from
+            parts -= 1
+        return _SideBySide.apply(images, (self.network, *self.copies)[:parts], *self.network.parameters())
 
 
 class _SideBySide(torch.autograd.Function):

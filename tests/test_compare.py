@@ -245,13 +245,24 @@ def test_the_verdict_says_what_helps_and_what_hurts():
     assert verdict(model4, model3).endswith("(95 % interval): the change hurts.")
 
 
+def shifted(record, points):
+    """A record whose final test accuracy is another one."""
+    last = replace(record.final, test_accuracy=record.final.test_accuracy + points / 100)
+    return replace(record, history=(*record.history[:-1], last))
+
+
+def test_a_difference_of_an_image_or_two_is_said_to_be_so_few():
+    model4 = [
+        replace(record, predictions=record.predictions[:60]) for record in records.load_of("Model4", records.RESULTS)
+    ]
+    better = [shifted(record, 100 / 60) for record in model4]
+    assert verdict(model4, better).endswith(
+        "helps. That is about 1 of 60 test images; more of these would tell better."
+    )
+
+
 def test_a_scatter_that_no_number_of_seeds_overcomes_is_said_so():
     model4 = records.load_of("Model4", records.RESULTS)[:3]
-
-    def shifted(record, points):
-        last = replace(record.final, test_accuracy=record.final.test_accuracy + points / 100)
-        return replace(record, history=(*record.history[:-1], last))
-
     scattered = [shifted(record, points) for record, points in zip(model4, [-5, 5, 0], strict=True)]
     assert "hundreds of seeds to show a difference of 0.02 points" in verdict(model4, scattered)
     assert verdict(model4, model4).endswith("no difference shown.")

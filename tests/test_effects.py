@@ -11,6 +11,7 @@ from src.experiments import MODEL1, MODEL2, MODEL3, MODEL4
 from src.runs.records import RESULTS, recorded
 from src.show import effects, worth
 from src.use.weights import load
+from studies.recipes import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +61,8 @@ def test_worth_says_parameters_seconds_and_the_difference_over_ten_seeds(monkeyp
 def test_worth_gives_no_verdict_between_different_data():
     with pytest.raises(InputError, match="Hands-Model4 is on folder:data/hands, Model4 on MNIST: .* are not compared"):
         worth.worth(replace(MODEL4, name="Hands-Model4", data="folder:data/hands"), MODEL4)
+
+
+def test_seconds_are_measured_of_a_recipe_too(monkeypatch):
+    monkeypatch.setattr(worth, "IMAGES", 256)
+    assert 0 < worth.ratio_of_seconds(replace(Recipe(**vars(MODEL4)), dropout=0.1), MODEL4) < 100

@@ -95,6 +95,10 @@ def test_a_wrong_field_is_named_with_its_range(field, value, words):
             "Experiment has no field 'lr'; try schedule=Constant(0.001), with Constant from",
         ),
         (lambda: Experiment(**vars(MODEL4), layer_lines="8"), "Experiment has no field 'layer_lines'; try layer_line."),
+        (
+            lambda: replace(MODEL4, hardest=0.5),
+            "Experiment has no field 'hardest'; try Recipe(**vars(experiment) | dict(hardest=0.5)), with Recipe from",
+        ),
         (lambda: replace(MODEL4, dropout=0.1), "Experiment has no field 'dropout'; try channel_dropout."),
         (lambda: replace(MODEL4, bn="all"), "Experiment has no field 'bn'; try name, target, layer_line, schedule,"),
         (lambda: OneCycle(0.1, warm_up=0.2), "OneCycle has no field 'warm_up'; try warmup_fraction."),

@@ -235,3 +235,9 @@ class Functional(nn.Module):
 def test_a_network_that_does_more_than_its_modules_in_turn_is_not_exported(network):
     with pytest.raises(InputError, match="does more: write it as nn.Sequential, with nn.ReLU"):
         fold(network)
+
+
+def test_a_module_may_stand_in_several_places(images):
+    relu = nn.ReLU()
+    network = nn.Sequential(nn.Conv2d(1, 4, 5, 2), relu, nn.Conv2d(4, 4, 5), relu, nn.Flatten(), nn.Linear(256, 10))
+    assert torch.allclose(predict(fold(network), images), predict(network, images), rtol=1e-5, atol=1e-5)

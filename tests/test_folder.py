@@ -392,5 +392,5 @@ def test_an_experiment_has_every_split_of_a_folder(here):
 def test_a_split_that_leaves_nothing_of_a_class_to_learn_from_is_refused(here):
     name = f"folder:{pictures(here / 'p', a=2, b=9)}"
     assert len(named.load(name)) == 9
-    with pytest.raises(InputError, match="has nothing of class 'a' to learn from in the split 'validation-rest'"):
+    with pytest.raises(InputError, match="nothing of class 'a' to learn from in the split 'validation-rest'"):
         named.load(name, "validation-rest")

@@ -92,7 +92,7 @@ def test_a_run_on_given_digits_says_so_and_its_record_reads_back_without_them(ow
     records.save(record, runs)
     named.GIVEN.clear()
     assert records.load(records.path_of(runs, "own", 0)) == record
-    with pytest.raises(InputError, match="was given to train.* elsewhere; give it again"):
+    with pytest.raises(InputError, match="was given in another process; give it again: named.given"):
         train(run.experiment)
 
 
@@ -140,6 +140,22 @@ def test_given_digits_that_cannot_be_learned_from_are_refused(digits, said):
         train(SMALL, digits=digits())
 
 
+def test_digits_to_be_tested_on_must_be_numbered_as_those_to_learn_from():
+    fewer = named.given(digits_of("train", 24, 11), digits_of("test", 24, 11), LETTERS[1:])  # A is missing
+    with pytest.raises(InputError, match="the classes to learn from are A, B, .*, those to be tested on B, C, .*alike"):
+        named.given(named.given(digits_of("train", 24), digits_of("test", 24), LETTERS)[0], fewer[1])
+
+
+def test_fewer_training_images_than_there_are_or_without_a_class_are_refused(own):
+    name = own[0].of.name
+    with pytest.raises(
+        InputError, match=f"200 train_images are wanted, but there are only 120 to learn from in {name}"
+    ):
+        train(replace(SMALL, name="many", train_images=200, data=name))
+    with pytest.raises(InputError, match="nothing of class 'F' to learn from in the first 5 images of given:.*; mix"):
+        train(replace(SMALL, name="few", train_images=5, data=name))
+
+
 def test_classes_that_are_too_few_or_of_one_name_are_refused():
     with pytest.raises(InputError, match="labels must be from 0 to 1, one a class, not from 0 to 11"):
         named.given(digits_of("train", 24), digits_of("test", 24), ["a", "b"])
@@ -153,14 +169,14 @@ def test_every_split_exists_and_one_that_leaves_a_class_nothing_to_learn_from_is
         assert len(named.load(name, split)) == sizes.get(split, 120 if "rest" in split else 48)
         assert named.load(name, split).of == own[0].of
     few = named.given(own[0][:12], own[1][:2])
-    with pytest.raises(InputError, match="has nothing of class '[A-L]' to learn from in the split 'validation-rest'"):
+    with pytest.raises(InputError, match="nothing of class '[A-L]' to learn from in the split 'validation-rest'"):
         named.load(few[0].of.name, "validation-rest")
 
 
 def test_training_images_beyond_sixty_thousand_are_not_left_out_in_silence(monkeypatch, own):
     images = torch.zeros(60_012, 1, 28, 28, dtype=torch.uint8)
     images[:, 0, 14, 14] = 255  # all alike, and bright
-    many = named.given(Digits(images, torch.arange(len(images)) % 12), own[1])
+    many = named.given(Digits(images, torch.arange(len(images)) % 12), own[1], LETTERS)
     seen = []
     real = one.fit
     monkeypatch.setattr(one, "fit", lambda *of: seen.append(len(of[2])) or real(*of[:2], of[2][:32], of[3][:0]))
@@ -205,7 +221,7 @@ def test_experiments_on_different_data_are_not_compared(own):
         compare(mine, "Quick")
     with pytest.raises(InputError, match="a setting changes neither name, target nor data"):
         choose(QUICK, {"MNIST": {}, "clothes": dict(data="FashionMNIST")})
-    with pytest.raises(InputError, match="no setting 'data' to sweep"):
+    with pytest.raises(InputError, match="a setting changes neither name, target nor data"):
         sweep(QUICK, "data", ["MNIST", "FashionMNIST"])
 
 
@@ -313,7 +329,7 @@ def test_given_digits_may_have_any_number_of_classes_which_the_labels_count():
     assert run.test_digits.of.classes == ("0", "1", "2") and run.logits.shape == (12, 3)
     named_ones = named.given(digits_of("train", 30, 3), digits_of("test", 12, 3), ["cat", "dog", "cow"])
     assert train(three, digits=named_ones, quiet=True).test_digits.of.classes == ("cat", "dog", "cow")
-    with pytest.raises(InputError, match="given was given to train.* elsewhere|give it again"):
+    with pytest.raises(InputError, match="data='given' is for train.*; elsewhere write data=run.experiment.data"):
         train(three)
 
 

@@ -19,6 +19,7 @@ from src.show.questions import ASKED, QUESTIONS, ready_questions
 from src.show.rates import HIGH, LOW, rates, rising
 from src.show.significance import effect, mean_interval
 from src.show.sweep import answer, choose, sweep
+from studies.recipes import Recipe
 
 SMALL = replace(MODEL4, name="small", target=(), layer_line="4 P P G t10", epochs=1, batch_size=64)
 
@@ -143,3 +144,16 @@ def test_settings_whose_names_would_be_one_are_refused_and_so_are_those_that_a_n
 def test_an_epoch_of_too_few_steps_has_no_rate_to_find(few_digits):
     with pytest.raises(InputError, match="small has only 10 steps in an epoch; take a smaller batch_size"):
         rates(SMALL)
+
+
+def test_a_value_that_has_only_the_name_of_the_experiments_own_is_another_one():
+    first, second = (lambda done: 0.01), (lambda done: 0.02)
+    mine = replace(SMALL, name="mine", schedule=first)
+    assert changes_of(mine, "schedule", [second]) == {"<lambda>": dict(schedule=second)}
+    with pytest.raises(InputError, match="two of the values are called <lambda>; give them labels"):
+        sweep(mine, "schedule", [first, second])
+
+
+def test_a_recipe_is_told_that_it_has_a_loop_of_its_own():
+    with pytest.raises(InputError, match=r"small is a Recipe, .*; rates\(\) wants a plain Experiment"):
+        rates(Recipe(**vars(SMALL)))

@@ -25,10 +25,25 @@ def load(name: str, split: str = "train") -> Digits:
         return data.load(split)
     train, test = whole(name)
     digits = data.part(train, test, split)
-    if split in data.TRAINED_ON.values() and 0 in (counts := digits.labels.bincount(minlength=len(digits.of.classes))):
-        lacking = digits.of.classes[counts.argmin()]
-        raise InputError(f"{name} has nothing of class '{lacking}' to learn from in the split '{split}'; add some.")
+    if split in data.TRAINED_ON.values():
+        check_classes(digits, f"the split '{split}' of {name}; add some")
     return digits
+
+
+def first(digits: Digits, count: int) -> Digits:
+    """Return the first so many digits to learn from. Raises InputError if there are fewer, or if these lack a class."""
+    if count > len(digits):
+        there = f"there are only {len(digits):,} to learn from in {digits.of.name}"
+        raise InputError(f"{count:,} train_images are wanted, but {there}; leave train_images out for all.")
+    check_classes(digits[:count], f"the first {count:,} images of {digits.of.name}; mix them")
+    return digits[:count]
+
+
+def check_classes(digits: Digits, of: str) -> None:
+    """Raise InputError if digits to learn from lack a class; of: what they are, and what to do."""
+    if 0 in (counts := digits.labels.bincount(minlength=len(digits.of.classes))):
+        lacking = digits.of.classes[counts.argmin()]
+        raise InputError(f"there is nothing of class '{lacking}' to learn from in {of}.")
 
 
 def whole(name: str) -> tuple[Digits, Digits]:
@@ -37,8 +52,11 @@ def whole(name: str) -> tuple[Digits, Digits]:
     if name == MNIST.name:
         return data.load("train"), data.load("test")
     if kind == "given":
+        if not path:
+            raise InputError("data='given' is for train(..., digits=...); elsewhere write data=run.experiment.data.")
         if name not in GIVEN:
-            raise InputError(f"the data {name} was given to train() elsewhere; give it again: train(..., digits=...).")
+            remedy = "give it again: named.given(train, test), with named from src.datasets"
+            raise InputError(f"the data {name} was given in another process; {remedy}.")
         return GIVEN[name]
     if path:
         return _of_folder(name, folder.listing(Path(path)))
@@ -56,6 +74,10 @@ def given(train: Digits, test: Digits, classes: Sequence[str] = ()) -> tuple[Dig
     train, test = (digits.to(torch.device("cpu")) for digits in (train, test))
     low, high = (getattr(torch.cat([train.labels, test.labels]), end)().item() for end in ("min", "max"))
     known = train.of.classes if train.of != MNIST or high < len(MNIST.classes) else range(high + 1)
+    if not classes and test.of not in (MNIST, train.of) and test.of.classes != known:
+        learned, tested = (", ".join(map(str, each)) for each in (known, test.of.classes))
+        remedy = "number both alike, and name them: named.given(train, test, classes=[...])"
+        raise InputError(f"the classes to learn from are {learned}, those to be tested on {tested}; {remedy}.")
     classes = tuple(map(str, classes or known))
     if low < 0 or high >= len(classes):
         raise InputError(f"labels must be from 0 to {len(classes) - 1}, one a class, not from {low} to {high}.")

@@ -57,10 +57,15 @@ def digits_of(experiment: Experiment, split: str) -> data.Digits:
 def learned_digits(experiment: Experiment, split: str = "test") -> data.Digits:
     """Return the Digits that an experiment learns from when it is evaluated on a split; their labels are as they are.
 
-    Raises InputError as digits_of() does."""
-    digits = digits_of(experiment, data.TRAINED_ON[split])
-    fewer = experiment.train_images < Experiment.train_images  # the default stands for all, however many there are
-    return digits[: experiment.train_images] if fewer else digits
+    Raises InputError as digits_of() and datasets.named.first() do."""
+    digits, wanted = digits_of(experiment, data.TRAINED_ON[split]), experiment.train_images
+    if experiment.data == data.MNIST.name:
+        return digits[:wanted]
+    if wanted == Experiment.train_images:  # the default stands for all, however many there are
+        return digits
+    from src.datasets import named
+
+    return named.first(digits, wanted)
 
 
 def choose_device(name: str) -> torch.device:

@@ -48,10 +48,10 @@ def changes_of(experiment: Experiment, field: str, choices: Iterable) -> dict[st
     """Return what each value of a field changes, by the value in a few words: {} for the experiment's own."""
     if not isinstance(choices, Iterable):
         raise InputError(f"give several values of {field} in a list, not {choices!r:.40}.")
-    own, changes = str(_shown(getattr(experiment, field))), {}
+    own, changes = getattr(experiment, field), {}
     for value in choices:
         label = str(_shown(value))
-        change = {} if label == own else {field: value}
+        change = {} if value == own else {field: value}
         if changes.setdefault(label, change) != change:
             remedy = f"give them labels: choose(..., {{'label': dict({field}=...), ...}})"
             raise InputError(f"two of the values are called {label}; {remedy}.")

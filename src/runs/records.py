@@ -118,7 +118,7 @@ def save(record: Record, folder: Path) -> None:
     Raises InputError if that cannot be done."""
     path = path_of(folder, record.experiment, record.seed, record.split)
     if path.exists() and (other := _hash_in(path)) != record.hash:
-        path.replace(aside := path.with_name(f"{path.name}.{other}"))
+        files.write(aside := path.with_name(f"{path.name}.{other}"), path.read_bytes())
         print(f"Another record was at {path}; it is kept as {aside.name}.", flush=True)
     files.write(path, _text(record).encode())
 

@@ -35,8 +35,10 @@ def rates(experiment: Experiment, seed: int = 0) -> Figure:
     """Train for one epoch with a rate that rises at each step; draw the loss over it, and name a rate to begin with.
 
     That is a third of the rate with the lowest loss (after arXiv:1506.01186): the peak of a schedule, or a constant
-    rate. Nothing is kept but the figure, in images/."""
+    rate. Nothing is kept but the figure, in images/. Raises InputError for a Recipe and for too few steps."""
     check_name(experiment)
+    if experiment.fit:
+        raise InputError(f"{experiment.name} is a Recipe, with a loop of its own; rates() wants a plain Experiment.")
     one_epoch = replace(experiment, name=f"{experiment.name}-rising", target=(), epochs=1, schedule=rising)
     losses = []
 

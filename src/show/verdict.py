@@ -23,11 +23,18 @@ def verdict(before: Sequence[Record], after: Sequence[Record]) -> str:
         case "no difference shown":
             sentences = [f"{change} (95 % interval): no difference shown.", *_seeds_needed(paired, before)]
         case shown:
-            sentences = [f"{change} (95 % interval): the change {shown}."]
+            sentences = [f"{change} (95 % interval): the change {shown}.", *_few_images(paired, after)]
 
     if lacking := [record for record in after if record not in shared]:
         sentences.append(f"{other} lacks {seed_range(lacking)} of the seeds: they count in the table only.")
     return " ".join(sentences)
+
+
+def _few_images(paired, after):  # that a difference stands for: scatter over seeds says nothing of other images
+    images = len(after[0].predictions)
+    if (different := abs(fmean(paired)) / 100 * images) < 2.5:
+        return [f"That is about {max(round(different), 1)} of {images:,} test images; more of these would tell better."]
+    return []
 
 
 def _seeds_needed(paired, before):  # to show a difference as large as the mean of these, if these are not enough

@@ -55,5 +55,5 @@ def ratio_of_seconds(experiment: Experiment, before: Experiment) -> float:
     digits = digits.to(device)
     with reproducible(), torch.random.fork_rng():
         both = [with_epochs(each, ROUNDS) for each in (experiment, before)]
-        loops = [fit(make_network(each, device), each, digits) for each in both]
+        loops = [(each.fit or fit)(make_network(each, device), each, digits) for each in both]
         return median(one.seconds / other.seconds for one, other in zip(*loops, strict=True))

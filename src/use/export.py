@@ -28,7 +28,7 @@ def fold(network: nn.Module) -> nn.Sequential:
             "a network that learned with rounded weights leaves PyTorch as a C file: export NAME --c FILE."
         )
     modules = []
-    for module in copy.deepcopy(network).cpu().double().eval().modules():
+    for _, module in copy.deepcopy(network).cpu().double().eval().named_modules(remove_duplicate=False):
         if list(module.children()) or isinstance(module, nn.Sequential | nn.Dropout2d | nn.Dropout):
             continue
         if isinstance(module, nn.BatchNorm2d) and modules and isinstance(modules[-1], nn.Conv2d):

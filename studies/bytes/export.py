@@ -1,14 +1,16 @@
 """A trained network as a C file, for a microcontroller."""
 
+import copy
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from src import InputError
+from src.data import data_of
 from src.runs import files
 from src.training import predict
-from studies.bytes.calibrated import BITS, IMAGES, calibrated, images_of
+from studies.bytes.calibrated import BITS, calibrated, images_of
 from studies.bytes.integers import Program, logits, program
 from studies.bytes.source import constants, source
 from studies.quantization import RoundedConv2d
@@ -26,11 +28,14 @@ def export(network: nn.Module, name: str, path: str | Path) -> str:
     of = program(with_few_bits)
     alike = _alike(of, with_few_bits)
     files.write(path, source(of, name).encode())
-    rounded = f" It learned without rounding; {IMAGES:,} training images said how to round it to {BITS} bits."
-    return (
+    said = (
         f"{path} holds {name} in {constants(of):,} bytes of constant data. int digit(const uint8_t pixels[28 * 28]) "
-        f"answers an image; its first lines say more.{alike}{'' if _learned(network) else rounded}"
+        f"answers an image; its first lines say more.{alike}"
     )
+    if _learned(network):
+        return said
+    images = len(images_of(data_of(network)))
+    return f"{said} It learned without rounding; {images:,} training images said how to round it to {BITS} bits."
 
 
 def _alike(of: Program, network: nn.Module) -> str:
@@ -42,7 +47,8 @@ def _alike(of: Program, network: nn.Module) -> str:
     whole = torch.from_numpy(logits(of, images.numpy().reshape(-1, 28, 28))).argmax(dim=1)
     same = int((whole == predict(network, images).argmax(dim=1)).sum())
     if same < FEWEST * len(images):
-        raise InputError(f"as whole numbers it answers only {same} of {len(images):,} images alike; use more bits.")
+        remedy = "let it learn with Quantization, of more bits if it did, or with normalization_scale=False"
+        raise InputError(f"as whole numbers it answers only {same} of {len(images):,} images alike; {remedy}.")
     return f" It answers {same:,} of {len(images):,} training images as PyTorch does."
 
 
@@ -52,6 +58,7 @@ def program_of(network: nn.Module) -> Program:
 
 
 def _rounded(network: nn.Module) -> nn.Module:
+    network = copy.deepcopy(network).cpu()  # it may be on a GPU
     return network if _learned(network) else calibrated(network)
 
 

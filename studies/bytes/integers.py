@@ -84,7 +84,9 @@ def program(network: nn.Sequential) -> Program:
         elif take(nn.AdaptiveAvgPool2d):
             if stages and stages[-1].weights and stages[-1].multiplier is None and not modules:
                 break  # the logits of all places are added up
-            rounding = (take(RoundedReLU) if stages else None) or _refuse(modules)
+            if not any(stage.weights for stage in stages):
+                raise InputError("a C program averages the maps of a convolution only; put one before G.")
+            rounding = take(RoundedReLU) or _refuse(modules)
             scale = step / rounding.step / size**2
             stage = Stage("average", size, 1, channels, highest=rounding.levels)
             stages.append(_scaled(stage, np.array([scale]), np.zeros(1), size**2 * highest))
@@ -144,6 +146,8 @@ def _check(module):
 
 def _refuse(rest):
     """Refuse a network for the first of the modules that are left, which stands in the place of another."""
+    if rest and isinstance(rest[0], Deskew | nn.ZeroPad2d):
+        raise InputError("a C program deskews and crops at its beginning only, once and in this order: D C24.")
     what = type(rest[0]).__name__ if rest else "its end"
     raise InputError(
         "a C program needs a ReLU after each convolution but the last, which gives the logits, without "

@@ -1,5 +1,6 @@
 """A program of whole numbers as one C99 file: its own numbers, packed, and then digit.c, which is the same for all."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def source(of: Program, name: str) -> str:
         classes="" if of.data.classes == MNIST.classes else f";\n   the classes are {', '.join(of.data.classes)}",
         image=" (here the whole image:\n   it is turned upright first)" if of.deskewed else "",
     )
-    about |= {what: text.replace("*/", "* /") for what, text in about.items() if isinstance(text, str)}
+    about = {what: re.sub(r"\*/|/\*", "* /", str(text)) for what, text in about.items()}  # which no comment may hold
     between = "int16_t" if max(stage.between for stage in of.stages) <= INT16 else "int32_t"
     lines = [
         ABOUT.format(**about),

@@ -215,8 +215,9 @@ SMALL, END = [nn.Conv2d(1, 4, 3), nn.ReLU()], [nn.AdaptiveAvgPool2d(1), nn.Conv2
         ([nn.Conv2d(1, 4, (3, 5)), nn.ReLU(), *END], r"a C program has no RoundedConv2d\(.*kernel_size=\(3, 5\)"),
         (
             [nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 10, 1), nn.Flatten()],
-            "ReLU after each",
+            "averages the maps of a convolution only; put one before G",
         ),
+        ([*SMALL, nn.ZeroPad2d(-1), *END], "deskews and crops at its beginning only, once and in this order: D C24"),
         ([*SMALL, nn.MaxPool2d(4), nn.Flatten(), nn.Linear(144, 10)], "a C program has no Flatten"),
         ([nn.Conv2d(1, 4, 9), nn.ReLU(), *END], "has kernel up to 7, not 9"),
     ],
@@ -241,8 +242,8 @@ def test_a_network_of_ones_own_becomes_a_program_that_answers_as_it_does(pool, d
 
 
 def test_a_comment_is_not_ended_by_a_name():
-    text = source(program_of(weights.load("Frontier-1000", Recipe)), "x*/y")
-    assert text.index("*/") > text.index("static memory") and "x* /y" in text
+    text = source(program_of(weights.load("Frontier-1000", Recipe)), "x*/y/*z")
+    assert text.index("*/") > text.index("static memory") and "x* /y* /z" in text
 
 
 @needs_compiler

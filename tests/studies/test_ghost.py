@@ -117,6 +117,12 @@ def test_a_run_ends_with_the_plain_network_and_says_how_many_threads_it_had(few_
     assert run.record.threads == 2 and run.record.parameters == 7870
 
 
+@pytest.mark.parametrize("images, parts", [(3, 2), (12, 12), (13, 6)])
+def test_no_part_is_a_single_image_which_a_map_of_one_pixel_cannot_be_normalized_of(digits, images, parts):
+    network = GhostBatches(build(replace(MODEL4, layer_line="28x4 t10")), parts).train()
+    assert network(digits[0][:images]).shape == (images, 10)
+
+
 def test_a_run_on_other_data_knows_what_it_learned_from(few_digits):
     own = named.given(*(Digits(digits.images // 2, digits.labels) for digits in map(data.load, ("train", "test"))))
     run = train(replace(HALVES, epochs=1), quiet=True, device="cpu", digits=own)
