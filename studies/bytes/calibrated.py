@@ -1,5 +1,7 @@
 """A network that learned without Quantization, rounded to 8 bits afterwards; images say how large each map becomes."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -17,11 +19,18 @@ def images_of(of: DataSet) -> torch.Tensor:
     return (data.load("train") if of == MNIST else named.load(of.name, "train")).images[:IMAGES]
 
 
+def has_learned_rounded(network: nn.Module) -> bool:
+    """Say whether a network learned with Quantization."""
+    return any(isinstance(module, RoundedConv2d) for module in network.modules())
+
+
 @torch.no_grad()
-def calibrated(network: nn.Module, bits: int = BITS) -> nn.Sequential:
-    """Return a copy of a network whose weights are rounded to some bits, and its activations to 8.
+def calibrated(network: nn.Module, bits: int = BITS) -> nn.Module:
+    """Return a copy on the CPU whose weights are rounded to some bits, and its activations to 8, if they are not yet.
 
     Raises InputError for a network that does more than its modules in turn, and if its data cannot be had."""
+    if has_learned_rounded(network):
+        return copy.deepcopy(network).cpu()
     folded, of = fold(network), data_of(network)
     convolutions = [module for module in folded if isinstance(module, nn.Conv2d)]
     modules = []

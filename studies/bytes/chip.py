@@ -4,8 +4,7 @@ import numpy as np
 
 from src import InputError, data
 from src.use import weights
-from studies.bytes.board import CHIP, MACHINE, PREFIX, on_board
-from studies.bytes.compiled import answers, call
+from studies.bytes.compiled import CHIP, MACHINE, PREFIX, answers, call, missing_tools, on_board
 from studies.bytes.export import program_of
 from studies.bytes.integers import logits
 from studies.bytes.source import source
@@ -19,6 +18,8 @@ def measure() -> dict:
     """Run the C program of each network whose weights are kept: here on all test images, on the board on some.
 
     Raises InputError if a tool is missing, and if one of the two answers otherwise than the reference in Python."""
+    if complaint := missing_tools():
+        raise InputError(complaint)
     test, taken = data.load("test"), {}
     images = test.images.numpy().reshape(-1, 28, 28)
     for name in weights.kept():

@@ -1,6 +1,5 @@
 """A trained network as a C file, for a microcontroller."""
 
-import copy
 from pathlib import Path
 
 import torch
@@ -10,10 +9,9 @@ from src import InputError
 from src.data import data_of
 from src.runs import files
 from src.training import predict
-from studies.bytes.calibrated import BITS, calibrated, images_of
+from studies.bytes.calibrated import BITS, calibrated, has_learned_rounded, images_of
 from studies.bytes.integers import Program, logits, program
 from studies.bytes.source import constants, source
-from studies.quantization import RoundedConv2d
 
 FEWEST = 0.9  # of the images, which the program must answer as the network does
 
@@ -24,7 +22,7 @@ def export(network: nn.Module, name: str, path: str | Path) -> str:
     name: what the file says it is. Raises InputError for a network that has no such form."""
     if not (path := Path(path)).name or path.is_dir():
         raise InputError(f"cannot write {path}: name a file in it, {path / 'digit.c'} for example.")
-    with_few_bits = _rounded(network)
+    with_few_bits = calibrated(network)
     of = program(with_few_bits)
     alike = _alike(of, with_few_bits)
     files.write(path, source(of, name).encode())
@@ -32,7 +30,7 @@ def export(network: nn.Module, name: str, path: str | Path) -> str:
         f"{path} holds {name} in {constants(of):,} bytes of constant data. int digit(const uint8_t pixels[28 * 28]) "
         f"answers an image; its first lines say more.{alike}"
     )
-    if _learned(network):
+    if has_learned_rounded(network):
         return said
     images = len(images_of(data_of(network)))
     return f"{said} It learned without rounding; {images:,} training images said how to round it to {BITS} bits."
@@ -54,13 +52,4 @@ def _alike(of: Program, network: nn.Module) -> str:
 
 def program_of(network: nn.Module) -> Program:
     """Return the whole numbers of a network, rounded before if it learned without Quantization."""
-    return program(_rounded(network))
-
-
-def _rounded(network: nn.Module) -> nn.Module:
-    network = copy.deepcopy(network).cpu()  # it may be on a GPU
-    return network if _learned(network) else calibrated(network)
-
-
-def _learned(network: nn.Module) -> bool:  # with Quantization
-    return any(isinstance(module, RoundedConv2d) for module in network.modules())
+    return program(calibrated(network))

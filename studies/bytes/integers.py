@@ -92,16 +92,15 @@ def program(network: nn.Sequential) -> Program:
             stages.append(_scaled(stage, np.array([scale]), np.zeros(1), size**2 * highest))
             step, highest, size = rounding.step, rounding.levels, 1
         else:
-            first = take(RoundedConv2d) or _refuse(modules)
-            second = take(RoundedConv2d) if modules and _makes_separable(first, modules[0]) else None
+            parts = [take(RoundedConv2d) or _refuse(modules)]
+            if modules and _makes_separable(parts[0], modules[0]):
+                parts.append(take(RoundedConv2d))
             norm, rounding = take(nn.BatchNorm2d), take(RoundedReLU)
             if not rounding and (
                 norm or len(modules) > 1 or modules and not isinstance(modules[0], nn.AdaptiveAvgPool2d)
             ):
                 _refuse([norm or modules[0]])
-            stage, scale, bias, largest = _convolution(
-                [first, second] if second else [first], norm, step, zero, highest
-            )
+            stage, scale, bias, largest = _convolution(parts, norm, step, zero, highest)
             if rounding:
                 stage = replace(stage, highest=rounding.levels)
                 stages.append(_scaled(stage, scale / rounding.step, bias / rounding.step, largest))
@@ -172,9 +171,7 @@ def _makes_separable(first, second):
 def _convolution(parts, norm, step, zero, highest):
     """Return a stage without its small numbers, what a sum stands for and what is added (C,), and the largest sum."""
     last, weights, between = parts[-1], [], 0
-    low, high, ones = (
-        np.full(parts[0].in_channels, value) for value in (0, highest, 1)
-    )  # what comes in; a map of ones
+    low, high, ones = (np.full(parts[0].in_channels, value) for value in (0, highest, 1))  # of what comes in
     for part in parts:
         between = max(-low.min(), high.max())
         whole, unit = (each.detach().numpy() for each in part.whole())

@@ -17,9 +17,8 @@ from src.runs.machine import make_network
 from src.training import predict
 from src.use import weights
 from src.use.export import export as onnx_export
-from studies.bytes import board
 from studies.bytes.calibrated import calibrated
-from studies.bytes.compiled import answers, compiler, sizes
+from studies.bytes.compiled import answers, compiler, missing_tools, on_board, sizes
 from studies.bytes.export import export, program_of
 from studies.bytes.integers import deskew, logits, program
 from studies.bytes.source import constants, source
@@ -30,7 +29,7 @@ from studies.recipes import Recipe
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 has_compiler = any(map(shutil.which, ("cc", "gcc", "clang")))
 needs_compiler = pytest.mark.skipif(not has_compiler, reason="there is no C compiler here")
-needs_board = pytest.mark.skipif(board.missing() is not None, reason=str(board.missing()))
+needs_board = pytest.mark.skipif(missing_tools() is not None, reason=str(missing_tools()))
 
 # Every kind of word that the program can run, at several numbers of bits.
 LINES = {
@@ -95,7 +94,7 @@ def test_size_counts_as_constants_just_what_we_count(learned):
 @needs_board
 def test_a_cortex_m3_answers_as_this_machine_does_and_says_what_it_took(learned, digits):
     of, images = program(learned), pixels(digits[1])[:5]
-    said, taken = board.on_board(source(of, "Few"), images)
+    said, taken = on_board(source(of, "Few"), images)
     assert np.array_equal(said, logits(of, images))
     assert taken["constants"] == constants(of)
     assert 100_000 < taken["instructions"] < 30e6 and 100 < taken["stack"] < 1000
