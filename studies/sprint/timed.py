@@ -77,7 +77,7 @@ def sprints(experiment: Experiment, seeds: int, device: str = "auto", together: 
     if experiment.data != data.MNIST.name:
         raise InputError(f"a sprint is timed on MNIST, and {experiment.name} learns from {experiment.data}.")
     threads, seconds, accuracies = torch.get_num_threads(), [], []
-    yield f"{experiment.name}, {machine()}, {choose_device(device).type}, {threads} threads"
+    yield f"{experiment.name}, {machine()}, {choose_device(device).type}, {threads} thread{'s' * (threads > 1)}"
     if together:
         download.read.cache_clear()
         start = time.perf_counter()
