@@ -12,6 +12,7 @@ from src.runs.one import run_one
 from studies import evidence as module
 from studies.catalogue import EXPERIMENTS, FACES, GROUPS
 from studies.evidence import load_all, load_evidence, records_of
+from studies.recipes import Plateau, StepDecay
 
 SHORT = replace(MODEL1, name="Short", layer_line="4 P P G t10", epochs=1)
 
@@ -94,6 +95,21 @@ def test_every_run_was_made_in_one_thread_for_each_ghost_batch_as_the_command_li
     for records_by_name in (evidence.tests, evidence.trials, evidence.resplits):
         for name, found in records_by_name.items():
             assert {record.threads for record in found} <= {EXPERIMENTS[name].ghost_batches}
+
+
+def test_the_rates_of_every_record_are_those_of_its_schedule_as_it_is(evidence):
+    """A fingerprint has four epochs, too few for a schedule that waits for more before it lowers the rate."""
+    seen = 0
+    for records_by_name in (evidence.tests, evidence.trials, evidence.resplits):
+        for name, found in records_by_name.items():
+            schedule = EXPERIMENTS[name].schedule
+            for record in found if isinstance(schedule, StepDecay | Plateau) else []:
+                chosen = [epoch.held_out_accuracy or epoch.train_accuracy for epoch in record.history]
+                for n, epoch in enumerate(record.history):
+                    now = schedule.after(chosen[:n]) if isinstance(schedule, Plateau) else schedule
+                    assert epoch.learning_rate == pytest.approx(now.learning_rate(0, n), rel=1e-6), (name, n)
+                seen += 1
+    assert seen > 30
 
 
 def test_the_evidence_has_every_seed_on_its_split_and_a_resplit_is_run_with_the_seed_of_its_number(evidence):
