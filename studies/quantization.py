@@ -55,11 +55,13 @@ class RoundedConv2d(nn.Conv2d):
         self.bits, self.one_step, self.rounds = bits, one_step, True
 
     def whole(self) -> tuple[Tensor, Tensor]:
-        """Return whole numbers from -2**(bits - 1) to 2**(bits - 1) - 1, shaped as the weights, and their step.
+        """Return whole numbers from -2**(bits - 1) to 2**(bits - 1) - 1, and their step.
 
-        The step is (1, 1, 1, 1) or (channels, 1, 1, 1). The gradient goes to the weights as if none were rounded."""
+        The numbers have the shape of the weights, the step (1, 1, 1, 1) or (channels, 1, 1, 1).
+        The gradient goes to the weights as if none were rounded."""
         axes = (0, 1, 2, 3) if self.one_step else (1, 2, 3)
-        step = STEPS[self.bits] * self.weight.detach().square().mean(dim=axes, keepdim=True).sqrt().clamp_min(1e-8)
+        deviation = self.weight.detach().square().mean(dim=axes, keepdim=True).sqrt()
+        step = STEPS[self.bits] * deviation.clamp_min(1e-8)
         half = 2 ** (self.bits - 1)
         inside = (self.weight / step).clamp(-half, half - 1)
         return inside + (inside.round() - inside).detach(), step
@@ -68,7 +70,8 @@ class RoundedConv2d(nn.Conv2d):
         """Take and return maps, as a convolution does."""
         whole, step = self.whole()
         weight = whole * step if self.rounds else self.weight
-        return F.conv2d(maps, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        place = self.stride, self.padding, self.dilation
+        return F.conv2d(maps, weight, self.bias, *place, self.groups)
 
 
 class RoundedReLU(nn.Module):

@@ -6,6 +6,7 @@ import io
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torchsummary
 from IPython.display import Markdown, display
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments.lexers import get_lexer_by_name
 
 from src import ROOT
 from src.checks import check_number
@@ -28,27 +29,28 @@ from src.show.sentences import analysis
 from src.show.tables import summary, text
 
 
+@dataclass(frozen=True, repr=False)  # which would hold all the code again
 class Source:
     """Source code to display: with colours, in lines that scroll; in Markdown where nothing else is shown."""
 
-    def __init__(self, *objects: Callable) -> None:
-        paths = [Path(inspect.getfile(each)).resolve().relative_to(ROOT).as_posix() for each in objects]
-        self.parts = [(path, inspect.getsource(each).rstrip()) for path, each in zip(paths, objects, strict=True)]
+    parts: list[tuple[str, str]]  # the path of a file, and code of it
+    language: str = "python"
 
     def _repr_markdown_(self):
-        return "\n\n".join(f"`{path}`\n\n```python\n{code}\n```" for path, code in self.parts)
+        return "\n\n".join(f"`{path}`\n\n```{self.language}\n{code}\n```" for path, code in self.parts)
 
     def _repr_html_(self):
         # nbconvert would break lines inside words, and show code in an output in the proportional font of its text.
         look = "white-space: pre; word-break: normal; overflow-x: auto; font-family: monospace; line-height: 1.3"
-        colours = HtmlFormatter(noclasses=True, nowrap=True, style="default")
-        shown = [(path, highlight(code, PythonLexer(), colours)) for path, code in self.parts]
+        colours, lexer = HtmlFormatter(noclasses=True, nowrap=True, style="default"), get_lexer_by_name(self.language)
+        shown = [(path, highlight(code, lexer, colours)) for path, code in self.parts]
         return "\n".join(f'<p><code>{path}</code></p>\n<pre style="{look}">{code}</pre>' for path, code in shown)
 
 
 def source(*objects: Callable) -> Source:
     """Return the source of functions and classes to display, each below the path of its file."""
-    return Source(*objects)
+    paths = [Path(inspect.getfile(each)).resolve().relative_to(ROOT).as_posix() for each in objects]
+    return Source([(path, inspect.getsource(each).rstrip()) for path, each in zip(paths, objects, strict=True)])
 
 
 def layer_table(experiment: Experiment) -> str:
