@@ -17,9 +17,9 @@ from src import ROOT, InputError, data
 from src.__main__ import main
 from src.data import MNIST
 from src.datasets import fitted
-from src.pictures.opening import as_it_is
+from src.pictures.opening import as_it_is, opened
 from src.pictures.reading import from_picture
-from src.use.answers import answer
+from src.use.answers import Answer, answer
 from src.use.weights import load
 from tests.others import CLOTHES, LETTERS, saved
 from tests.strokes import drawing, pen
@@ -255,3 +255,13 @@ def test_digits_that_were_given_are_looked_for_in_a_picture_and_an_inverted_pict
             answer(network, Image.fromarray(digit))
     finally:
         network.learned_from = known
+
+
+def test_each_digit_that_may_be_none_is_named():
+    several = Answer(torch.zeros(3, 1, 28, 28), torch.eye(10)[[4, 7, 7]], (True, False, True))
+    assert str(several).startswith("2 of 3 (4, 7) may be no digit; else 477, confidence 100.0 %")
+
+
+def test_an_image_that_is_given_stays_as_large_as_it_is():
+    image = Image.new("L", (3000, 2500))
+    assert opened(image).size == (2000, 1667) and image.size == (3000, 2500)

@@ -252,6 +252,8 @@ def test_what_is_no_folder_of_classes_is_refused(here):
     for place in (here / "none", folder.Path("none")):
         places = [str(here / "none"), str(folder.ROOT / "none")][: 1 + (not place.is_absolute())]
         assert refused(place) == f"there is no folder {' and no '.join(places)}; {needed}"
+    for place in map(folder.Path, ("~nobody-of-this-name/p", "p" * 300)):
+        assert refused(place).startswith(f"cannot look for the folder {place}: ") and refused(place).endswith(needed)
     (here / "file.zip").write_bytes(b"x")
     assert refused(folder.Path("file.zip")) == f"file.zip is a file; {needed}"
     (here / "p").mkdir()

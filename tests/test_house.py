@@ -97,8 +97,8 @@ def test_the_package_is_small():
     src = list((ROOT / "src").rglob("*.py"))
     use, pictures, datasets = ([p for p in src if p.parent.name == room] for room in ("use", "pictures", "datasets"))
     assert lines(MODULES[f"src.{name}"] for name in LESSON) <= 650  # docstrings included
-    assert lines(src) - lines(use) - lines(pictures) - lines(datasets) <= 3_735
-    assert lines(use) <= 660 and lines(pictures) <= 565 and lines(datasets) <= 620
+    assert lines(src) - lines(use) - lines(pictures) - lines(datasets) <= 3_745
+    assert lines(use) <= 660 and lines(pictures) <= 575 and lines(datasets) <= 620
     assert len(list((ROOT / "src").glob("*.py"))) <= 12
     assert lines(FILES) <= 11_350
 
@@ -115,7 +115,7 @@ def test_the_notebooks_up_to_model3_load_little_and_nothing_of_the_studies():
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = [name for name in json.loads(answer.stdout) if name in MODULES]
     assert "src.training" in loaded and not [name for name in loaded if name.startswith("studies")]
-    assert lines(MODULES[name] for name in loaded) <= 2_965
+    assert lines(MODULES[name] for name in loaded) <= 2_975
 
 
 def test_the_body_of_the_loop_fits_on_a_screen_and_its_canonical_lines_stand_together():

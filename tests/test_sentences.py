@@ -79,3 +79,11 @@ def test_a_network_that_learned_nothing_is_told_so():
             at_chance(accuracy, labels, classes),
         )
     assert at_chance(always_one + 0.0001, labels, classes) is None and at_chance(0.99, labels, classes) is None
+
+
+def test_a_run_on_the_validation_split_is_not_said_to_be_on_test_images():
+    record = records.load(records.path_of(records.RESULTS, "E4-Adam", 0, "validation"))
+    record = replace(record, train_accuracy=0.99)  # which early records lack
+    text = analysis(record, ())
+    assert "% of the validation images" in text and "On 5,000 validation images" in text and "test" not in text
+    assert record.final is not record.history[-1] and "reports the last" not in text  # it keeps its best epoch

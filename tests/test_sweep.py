@@ -131,6 +131,9 @@ def test_the_rate_rises_by_the_same_factor_and_the_loss_is_drawn_over_it(few_dig
 
 
 def test_settings_whose_names_would_be_one_are_refused_and_so_are_those_that_a_network_does_not_read(runs):
+    for changes in ([32, 64], {"a": 32, "b": 64}):
+        with pytest.raises(InputError, match="say what each label changes: choose"):
+            choose(SMALL, changes)
     with pytest.raises(InputError, match="two of these settings have one name"):
         choose(SMALL, {"a b": dict(activation="Tanh"), "a-b": dict(activation="GELU")})
     mine = replace(SMALL, name="mine", network=lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from src import ROOT, InputError
 from src.datasets import fitted
+from src.pictures.opening import is_picture
 
 Pair = tuple[np.ndarray, np.ndarray]  # images (N, 1, 28, 28) uint8 and labels (N,) int64
 
@@ -32,9 +32,12 @@ class Listing:
 
 def listing(path: Path) -> Listing:
     """List a folder below the current one, or else below the repository. Raises InputError if it cannot be read."""
-    places = [Path(os.path.abspath(place)) for place in (path.expanduser(), ROOT / path)]
-    found = next((place for place in places if place.exists()), None)
     needed = "name a folder that holds a folder of pictures for each class"
+    try:
+        places = [Path(os.path.abspath(place)) for place in (path.expanduser(), ROOT / path)]
+        found = next((place for place in places if place.exists()), None)
+    except (OSError, RuntimeError) as error:  # a name that is too long, the home of nobody
+        raise InputError(f"cannot look for the folder {path}: {error}; {needed}.") from error
     if not found:
         raise InputError(f"there is no folder {' and no '.join(dict.fromkeys(map(str, places)))}; {needed}.")
     if not found.is_dir():
@@ -81,12 +84,6 @@ def _is_data(name):
     return not name.startswith(".") and name.casefold() not in NO_DATA
 
 
-def _is_picture(name):
-    Image.init()
-    ending = os.path.splitext(name)[1].lower()
-    return ending in (".heic", ".heif") or Image.EXTENSION.get(ending) in Image.OPEN
-
-
 def _refuse(error):
     raise InputError(f"cannot read the folder {error.filename}: {error.strerror}; change who may read it.") from error
 
@@ -113,7 +110,7 @@ def _classes(files, folder, where, fewest):
         if key in classes:
             remedy = "give them different names, or put them together"
             raise InputError(f"{where} has two classes of one name, '{classes[key][0]}' and '{name}'; {remedy}.")
-        classes[key] = name, [f"{path}/{file}" for file, *_ in names if _is_picture(file)]
+        classes[key] = name, [f"{path}/{file}" for file, *_ in names if is_picture(file)]
     if len(classes) < 2:
         has = f"only one class, '{name}'" if classes else "no folders in it"
         raise InputError(f"{where} has {has}; it must hold a folder of pictures for each of two or more classes.")
@@ -130,8 +127,8 @@ def _say_what_is_left_out(files, where, depth):
     others, beside = [], []
     for folder, _, names in files.folders:
         paths = [f"{folder}/{name}".lstrip("/") for name, *_ in names]
-        others += [path for path in paths if not _is_picture(path)]
-        beside += [path for path in paths if _is_picture(path) and path.count("/") < depth]
+        others += [path for path in paths if not is_picture(path)]
+        beside += [path for path in paths if is_picture(path) and path.count("/") < depth]
     reasons = {"with an ending that no picture has": others, "beside the folders of the classes": beside}
     for what, left_out in reasons.items():
         if left_out:

@@ -23,6 +23,22 @@ OWN = "seen by a network"  # in the PNG files that --show writes
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
+def is_picture(name: str | Path) -> bool:
+    """Say whether a file is named as a picture that is read here, or would be with pillow-heif."""
+    Image.init()
+    ending = Path(name).suffix.lower()
+    return ending in (".heic", ".heif") or Image.EXTENSION.get(ending) in Image.OPEN
+
+
+def is_shown(path: str | Path) -> bool:
+    """Say whether a file is what --show wrote of another picture."""
+    try:
+        with Image.open(path) as picture:
+            return OWN in picture.info
+    except Exception:  # as in opened(), where more is said of it
+        return False
+
+
 def opened(picture: Picture, bright: int | None = None) -> Image.Image:
     """Return a picture as a Pillow image, upright and small enough to work on, in mode RGB or RGBA.
 
@@ -30,8 +46,8 @@ def opened(picture: Picture, bright: int | None = None) -> Image.Image:
     try:
         if isinstance(picture, str | Path | bytes) or hasattr(picture, "read"):
             picture = _decoded(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
-        elif not isinstance(picture, Image.Image):
-            picture = _from_array(picture)
+        else:  # what is given stays as it is
+            picture = picture.copy() if isinstance(picture, Image.Image) else _from_array(picture)
         if picture.mode[0] in "IF":  # 16 or 32 bits
             full = bright if bright and picture.mode[0] == "I" else max(np.max(picture), 1)
             picture = _from_array(np.asarray(picture) / full)

@@ -15,6 +15,12 @@ from src.runs.records import Record
 from src.show.figures import BLUE, GREEN, show_losses, styled
 
 
+def _maps(layers, image, network):  # after some layers of a network, on the CPU
+    images = image[None].to(next(network.parameters()).device)
+    with torch.no_grad():
+        return layers(normalize(images, data_of(network)))[0].cpu().numpy()
+
+
 @styled
 def pooled(network: nn.Sequential, image: torch.Tensor) -> Figure:
     """Draw the maps of one image (1, 28, 28) uint8 that global average pooling averages, and below each its mean.
@@ -23,9 +29,7 @@ def pooled(network: nn.Sequential, image: torch.Tensor) -> Figure:
     names = [type(module).__name__ for module in network.children()]
     if not isinstance(network, nn.Sequential) or "AdaptiveAvgPool2d" not in names:
         raise InputError("this network has no global average pooling of a layer line; end that with 'G t10'.")
-    network.eval()
-    with torch.no_grad():
-        maps = network[: names.index("AdaptiveAvgPool2d")](normalize(image[None], data_of(network)))[0].numpy()
+    maps = _maps(network.eval()[: names.index("AdaptiveAvgPool2d")], image, network)
     figure, axes = plt.subplots(1, len(maps) + 1, figsize=(10, 1.5), width_ratios=[1.6, *[1] * len(maps)])
     axes[0].imshow(image[0].numpy(), cmap="gray_r")
     for ax, each in zip(axes[1:], maps, strict=True):
@@ -49,13 +53,13 @@ def dropped(network: nn.Sequential, image: torch.Tensor, passes: int = 5) -> Fig
         raise InputError("this network has no dropout of a layer line; set channel_dropout=0.05.")
     block = blocks[:2][-1]  # the second, if there are two: its maps are easier to read
     network.eval()
-    with torch.no_grad(), torch.random.fork_rng():
+    with torch.random.fork_rng():
         torch.manual_seed(0)
-        before = network[: block + 1](normalize(image[None], data_of(network)))[0].numpy()
+        before = _maps(network[: block + 1], image, network)
         for part in network[block].modules():
             if isinstance(part, nn.Dropout2d):
                 part.train()
-        shown = [network[: block + 1](normalize(image[None], data_of(network)))[0].numpy() for _ in range(passes)]
+        shown = [_maps(network[: block + 1], image, network) for _ in range(passes)]
     network.eval()
     figure, axes = plt.subplots(passes, len(before), figsize=(10, 1.05 * passes + 0.6), squeeze=False)
     for row, maps in zip(axes, shown, strict=True):

@@ -41,11 +41,12 @@ def analysis(record: Record, target: Sequence[Condition], resplits: Sequence[Rec
     best = max(record.history, key=lambda epoch: epoch.test_accuracy)
     error, epochs = 100 * sampling_error(test / 100, len(record.predictions)), len(record.history)
     early = epochs < 3  # the network still changes too much to speak of a gap or of the best epoch
+    kind = "validation" if record.split == "validation" else "test"
     reading = "too early to speak of over-fitting" if early else f"a generalization gap of {gap:+.2f} points"
     lines = [
         f"After {epochs} epoch{'' if epochs == 1 else 's'} {train:.2f} % of the training images are classified right, "
-        f"as they are, and {test:.2f} % of the test images: {reading}.",
-        f"On {len(record.predictions):,} test images the accuracy carries a sampling error of ±{error:.2f} "
+        f"as they are, and {test:.2f} % of the {kind} images: {reading}.",
+        f"On {len(record.predictions):,} {kind} images the accuracy carries a sampling error of ±{error:.2f} "
         "points (95 %), before any difference between seeds.",
     ]
     if not early:
@@ -55,7 +56,8 @@ def analysis(record: Record, target: Sequence[Condition], resplits: Sequence[Rec
         lines += [over_fitting(resplits)] if resplits else []
         lines.append(
             f"The best epoch was number {best.epoch} with {100 * best.test_accuracy:.2f} %. Reporting it would add "
-            f"{100 * best.test_accuracy - test:.2f} points of test-set selection bias; the series reports the last."
+            f"{100 * best.test_accuracy - test:.2f} points of {kind}-set selection bias"
+            f"{'; the series reports the last' * (record.final is record.history[-1])}."
         )
     hint = at_chance(record.final.test_accuracy, decoded(record.truth), record.classes)
     lines += [hint] * bool(hint)

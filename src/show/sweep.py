@@ -33,6 +33,8 @@ def choose(
     experiment: Experiment, changes: dict[str, dict], seeds: Iterable[int] = range(5), of: str = "choice"
 ) -> Figure:
     """Do as sweep() with changes of several fields: a label -> the fields that change, {} for the experiment itself."""
+    if not isinstance(changes, dict) or not all(isinstance(change, dict) for change in changes.values()):
+        raise InputError("say what each label changes: choose(QUICK, {'as it is': {}, 'large': dict(batch_size=512)}).")
     changed = {field for change in changes.values() for field in change}
     if changed & {"name", "target", "epochs", "data"}:
         raise InputError("a setting changes neither name, target nor data; runs of unequal length get no verdict.")

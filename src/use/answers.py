@@ -58,7 +58,8 @@ class Answer:
             said = f"{self.text}, confidence {100 * prod(self.confidences):.1f} %; {by} {each}"
         if not any(self.doubted):
             return said
-        which = "this" if is_alone else f"one of {len(names)}, the {names[self.doubted.index(True)]},"
+        doubtful = ", ".join(name for name, no in zip(names, self.doubted, strict=True) if no)
+        which = "this" if is_alone else f"{sum(self.doubted)} of {len(names)} ({doubtful})"
         return f"{which} may be no digit; else {said}"
 
     def values(self) -> dict:

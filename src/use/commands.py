@@ -66,35 +66,19 @@ def predict(options: Options) -> None:
 
 def _pictures(name, failures):
     """Return the names of the pictures that a name stands for, as the shells do that know patterns."""
-    from PIL import Image
+    from src.pictures.opening import is_picture, is_shown
 
-    known = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN} | {
-        ".heic",
-        ".heif",
-    }
     if name and os.path.isdir(name):
-        found = [file for file in Path(name).glob("[!.]*") if file.suffix.lower() in known]
+        found = [file for file in Path(name).glob("[!.]*") if is_picture(file)]
     elif set("*?[") & set(name) and not os.path.exists(name):
         found = glob.glob(name, recursive=True)
     else:
         return [name]
-    found = sorted(str(file) for file in found if os.path.isfile(file) and _is_given(file))
+    found = sorted(str(file) for file in found if os.path.isfile(file) and not is_shown(file))
     if not found:
         where = "the folder holds no picture" if os.path.isdir(name) else "there is no picture of such a name"
         failures.append(f"{name}: {where}; PNG, JPEG and others are read.")
     return found
-
-
-def _is_given(file):  # not written by --show
-    from PIL import Image
-
-    from src.pictures.opening import OWN
-
-    try:
-        with Image.open(file) as picture:
-            return OWN not in picture.info
-    except (OSError, ValueError):
-        return True  # whatever it is, it is spoken of
 
 
 def export(options: Options) -> None:

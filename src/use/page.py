@@ -8,6 +8,7 @@ import contextlib
 import html
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,7 +56,10 @@ def inline(run: Run | nn.Module | None = None, height: int = 900) -> None:
     text = beside([] if run is None else [own(run)])
     files.write(RUNS / "page.html", text.encode())
     frame = f'<iframe srcdoc="{html.escape(text)}" width="100%" height="{height}" style="border: 0"></iframe>'
-    link = '<a href="../runs/page.html" target="_blank">runs/page.html</a> (in JupyterLab, click Trust HTML there)'
+    notebook = Path(os.environ.get("JPY_SESSION_NAME", ""))  # Jupyter tells it
+    folder = notebook.parent if notebook.is_file() else ROOT / "notebooks"
+    path = Path(os.path.relpath(RUNS / "page.html", folder)).as_posix()
+    link = f'<a href="{path}" target="_blank">runs/page.html</a> (in JupyterLab, click Trust HTML there)'
     shown = {"text/html": f"{frame}<p>No page here? Run this cell again, or open {link}.</p>"}
     with contextlib.suppress(InputError):  # without a convolution there is nothing to draw
         network, picture = weights.load("Model4") if run is None else getattr(run, "network", run), io.BytesIO()
@@ -120,7 +124,7 @@ def own(run: Run | nn.Module, name: str = "Your network") -> dict[str, Any]:
     if data.data_of(network).mean > 0.5:
         print(f"{name} learned from bright pictures, and what is drawn is bright on black: it may misread that.")
     if isinstance(run, Run) and run.split == "test":
-        accuracy = round(100 * run.history[-1].test_accuracy, 2)
+        accuracy = round(100 * run.record.final.test_accuracy, 2)
     parameters = count_parameters(network) or sum(each.numel() for each in network.parameters())  # loaded: untrainable
     tested = TESTED if data.data_of(network) == data.MNIST else "its test images"
     about = {"name": name, "parameters": parameters, "accuracy": accuracy, "trainings": 1, "tested": tested}

@@ -119,7 +119,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         damaged = about["sha256"] != _digest(tensors)
     except OSError as error:
         remedy = f"choose {', '.join(kept())} or a file.safetensors that save() wrote"
-        raise InputError(f"cannot read the weights {path} ({error.strerror or 'no such file'}); {remedy}.") from error
+        reason = "it is a folder" if path.is_dir() else error.strerror or "no such file"
+        raise InputError(f"cannot read the weights {path} ({reason}); {remedy}.") from error
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _unusable(path) from error
     if damaged:

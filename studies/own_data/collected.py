@@ -77,7 +77,14 @@ def _reduced(ink):
 
 def _write(folder, pictures):
     """Write pictures, name -> brightness (H, W) from 0 to 1, into a folder that is whole or not there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _fill(folder, pictures)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}; make room there.") from error
+
+
+def _fill(folder, pictures):
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
         for name, image in pictures.items():
             content = io.BytesIO()

@@ -26,7 +26,8 @@ def measure() -> dict:
         network = weights.load(name)
         for way, shown in ways.items():
             right[name][way] = (predict(network, shown).argmax(dim=1) == labels).float().mean().item()
-    return {"machine": machine(), "images": len(labels), "data": parts[0].of.hash, "right": right}
+    of = {"data": parts[0].of.hash, "records": {name: weights.record_hash(name) for name in SERIES}}
+    return {"machine": machine(), "images": len(labels), "right": right} | of
 
 
 def _cropped(ink):  # to what is darker than a tenth

@@ -14,6 +14,7 @@ from src.datasets import named
 from src.experiments import SERIES
 from src.model import build, count_parameters
 from src.runs.names import changes
+from src.use import weights
 from studies.catalogue import EXPERIMENTS, collect
 from studies.ladder import ADDED, LADDER
 from studies.own_data import EPOCHS, HANDS, PRINTED, collected, report
@@ -129,6 +130,7 @@ def test_the_records_are_paired_by_seed_on_each_data(evidence):
 
 def test_the_timing_file_is_of_the_pictures_that_are_collected(evidence, folders):
     assert evidence.timing("hands")["data"] == evidence.tests[HANDS[0].name][0].data_hash
+    assert evidence.timing("hands")["records"] == {name: weights.record_hash(name) for name in SERIES}
     train, test = named.whole(f"folder:{folders / 'hands'}")
     renamed = named.described(HANDS[0].data, train, test, train.of.classes)
     assert renamed[0].of.hash == evidence.timing("hands")["data"] and replace(renamed[0].of, name="") != train.of
