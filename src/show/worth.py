@@ -25,10 +25,11 @@ def worth(experiment: Experiment, before: Experiment) -> Figure:
 
     Records come from results/. The seconds are measured here, both in turn, and given as a ratio. Raises InputError
     for experiments on different data, and for those that have no records there."""
-    check_same_data(experiment, before)
-    records_by_name = {}
-    for each in (before, experiment):
+    records_by_name, both = {}, (before, experiment)
+    for each in both:
         check_name(each)
+    check_same_data(experiment, before)
+    for each in both:
         records_by_name[each.name] = list(recorded(each, SEEDS, RESULTS).values())
         if not records_by_name[each.name]:
             raise InputError(
