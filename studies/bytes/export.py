@@ -24,8 +24,8 @@ def export(network: nn.Module, name: str, path: str | Path) -> str:
         raise InputError(f"cannot write {path}: name a file in it, {path / 'digit.c'} for example.")
     with_few_bits = calibrated(network)
     of = program(with_few_bits)
-    alike = _alike(of, with_few_bits)
-    files.write(path, source(of, name).encode())
+    text, alike = source(of, name), _alike(of, with_few_bits)
+    files.write(path, text.encode())
     said = (
         f"{path} holds {name} in {constants(of):,} bytes of constant data. int digit(const uint8_t pixels[28 * 28]) "
         f"answers an image; its first lines say more.{alike}"
