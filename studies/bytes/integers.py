@@ -62,7 +62,8 @@ def program(network: nn.Sequential) -> Program:
     """Return the whole numbers of a network that learned with Quantization.
 
     Raises InputError for a network without it, and for a part that no stage is made for."""
-    modules = [each for each in network.modules() if not isinstance(each, nn.Sequential | nn.Dropout | nn.Dropout2d)]
+    parts = network.named_modules(remove_duplicate=False)  # one module may stand in several places
+    modules = [each for _, each in parts if not isinstance(each, nn.Sequential | nn.Dropout | nn.Dropout2d)]
     modules = modules[:-1] if isinstance(modules[-1], nn.Flatten) else modules
     for module in modules:
         _check(module)

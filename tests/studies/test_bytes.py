@@ -240,6 +240,13 @@ def test_a_network_of_ones_own_becomes_a_program_that_answers_as_it_does(pool, d
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.995
 
 
+def test_a_module_that_stands_in_several_places_is_a_stage_in_each():
+    pool, relu = nn.MaxPool2d(2), nn.ReLU()
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), relu, pool, nn.Conv2d(4, 4, 3), relu, pool, *END)
+    kinds = [stage.kind for stage in program_of(network.eval()).stages]
+    assert kinds == ["convolution", "maximum", "convolution", "maximum", "average", "convolution"]
+
+
 def test_a_comment_is_not_ended_by_a_name():
     text = source(program_of(weights.load("Frontier-1000", Recipe)), "x*/y/*z")
     assert text.index("*/") > text.index("static memory") and "x* /y* /z" in text
